@@ -1,0 +1,71 @@
+//! What can go wrong, in a sentence for the person who caused it.
+
+use std::fmt;
+
+/// A fault of a file, a setting or a run, told in one sentence with its place and both values.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    place: Option<String>,
+    message: String,
+}
+
+/// What sort of thing an [`Error`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A file could not be read or written.
+    Io,
+    /// The content of a data file, or data handed over in memory, is not as it should be.
+    Data,
+    /// A model file is damaged, of another version, or does not fit the data.
+    Model,
+    /// A setting is out of its range or does not go with another.
+    Setting,
+    /// The numbers of a training run are no longer finite.
+    Diverged,
+}
+
+impl Error {
+    /// An error of that kind; `message` is a sentence without a full stop, in lower case.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            place: None,
+            message: message.into(),
+        }
+    }
+
+    /// An input or output error, `doing` being what was tried: "cannot read", "cannot write".
+    pub fn io(doing: &str, path: &std::path::Path, cause: &std::io::Error) -> Self {
+        Self::new(Kind::Io, format!("{doing}: {cause}")).at(path.display().to_string())
+    }
+
+    /// The same error, said to be at that place: a file, or a file with line and column.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// What sort of fault it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where it is, if that is a place: `data.csv`, `data.csv:17`, `data.csv:17, column 3 (age)`.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{place}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,129 @@
+//! The instruction set in use: the only file that names one.
+//!
+//! [`Isa`] holds a token of `pulp`, which safe code can get only on a CPU that has the instructions, so holding an
+//! `Isa` is the proof that its kernels may run. A kernel is a struct that implements [`pulp::WithSimd`]; its one
+//! generic body is compiled once per instruction set and picked here, once per phase of work, never inside a loop.
+//! Everything generic over `S: Simd` below such a body must be `#[inline(always)]`, or it is compiled for the
+//! baseline CPU.
+
+use std::fmt;
+
+use pulp::{Simd, WithSimd};
+
+use crate::error::{Error, Kind};
+
+/// The environment variable that forces an instruction set by [`Isa::name`].
+pub const ISA_VARIABLE: &str = "MLP_FAST_ISA";
+
+/// One instruction set that this CPU has.
+#[derive(Clone, Copy)]
+pub struct Isa(Token);
+
+#[derive(Clone, Copy)]
+enum Token {
+    Scalar,
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    V3(pulp::x86::V3),
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    V4(pulp::x86::V4),
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+}
+
+impl Isa {
+    /// Plain Rust, one number at a time, with the fused `f32::mul_add`: runs anywhere, slowly; the reference for bits.
+    pub const SCALAR: Self = Self(Token::Scalar);
+
+    /// Every instruction set that this CPU has, the slowest first.
+    pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "nothing to add on a CPU that has no other set")]
+        let mut all = vec![Self::SCALAR];
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            all.extend(pulp::x86::V3::try_new().map(|token| Self(Token::V3(token))));
+            all.extend(pulp::x86::V4::try_new().map(|token| Self(Token::V4(token))));
+        }
+        #[cfg(target_arch = "aarch64")]
+        all.extend(pulp::aarch64::Neon::try_new().map(|token| Self(Token::Neon(token))));
+        all
+    }
+
+    /// The fastest instruction set of this CPU, or the one that `MLP_FAST_ISA` names.
+    ///
+    /// # Errors
+    /// When `MLP_FAST_ISA` names a set that this CPU, or this program, does not have.
+    pub fn detect() -> Result<Self, Error> {
+        match std::env::var(ISA_VARIABLE) {
+            Ok(name) if !name.is_empty() => Self::by_name(&name),
+            _ => Ok(Self::available().pop().unwrap_or(Self::SCALAR)),
+        }
+    }
+
+    /// The instruction set of that [`name`](Self::name).
+    ///
+    /// # Errors
+    /// When this CPU does not have it.
+    pub fn by_name(name: &str) -> Result<Self, Error> {
+        let all = Self::available();
+        all.iter()
+            .copied()
+            .find(|isa| isa.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = all.iter().map(|isa| isa.name()).collect();
+                Error::new(
+                    Kind::Setting,
+                    format!(
+                        "instruction set `{name}` is not one that this CPU has: {}",
+                        names.join(", ")
+                    ),
+                )
+            })
+    }
+
+    /// `scalar`, `v3` (AVX2 and FMA), `v4` (AVX-512) or `neon`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Token::Scalar => "scalar",
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Token::V3(_) => "v3",
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Token::V4(_) => "v4",
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => "neon",
+        }
+    }
+
+    /// Runs `op` compiled for this instruction set.
+    #[inline]
+    pub fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {
+        match self.0 {
+            Token::Scalar => Simd::vectorize(pulp::Scalar, op),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Token::V3(simd) => Simd::vectorize(simd, op),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Token::V4(simd) => Simd::vectorize(simd, op),
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(simd) => Simd::vectorize(simd, op),
+        }
+    }
+}
+
+impl PartialEq for Isa {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Isa {}
+
+impl fmt::Debug for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Isa({})", self.name())
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,18 @@
+//! Multi-layer perceptrons on a CPU.
+#![warn(clippy::print_stdout, clippy::unwrap_used)]
+
+pub mod dataset;
+pub mod error;
+pub mod isa;
+pub mod metrics;
+#[cfg(feature = "files")]
+pub mod model_file;
+pub mod nn;
+pub mod optim;
+pub mod rng;
+pub mod team;
+pub mod tensor;
+pub mod train;
+
+pub use error::{Error, Kind};
+pub use isa::Isa;

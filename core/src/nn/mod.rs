@@ -1,0 +1,2 @@
+//! The network.
+pub mod loss;

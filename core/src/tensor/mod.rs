@@ -1,0 +1,10 @@
+//! The tensor core: matrices, GEMM, and the elementwise kernels under the network. Imports `isa` and `error` only.
+
+pub mod activation;
+pub mod gemm;
+pub mod math;
+pub mod matrix;
+pub mod reduce;
+pub mod softmax;
+
+pub use matrix::{LINE, MatMut, MatRef, Matrix, padded};

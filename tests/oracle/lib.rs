@@ -1,0 +1,1 @@
+//! The oracle: naive loops on std alone.
