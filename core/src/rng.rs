@@ -180,7 +180,7 @@ mod tests {
         13_781_649_495_232_077_965,
         1_847_458_086_238_483_744,
     ];
-    const GOLDEN_CELL: u32 = 0;
+    const GOLDEN_CELL: u32 = 1_981_617_841;
 
     #[test]
     fn normal_has_the_right_moments() {
