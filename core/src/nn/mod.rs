@@ -1,2 +1,3 @@
 //! The network.
 pub mod loss;
+pub mod target;
