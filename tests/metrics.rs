@@ -242,8 +242,7 @@ fn regression_report_names_outputs_and_their_mean() {
     let report = Regression::new(&names, &targets, &predictions)
         .unwrap()
         .to_string();
-    let expected = "\
-                 mse          rmse           mae            r2
+    let expected = "                 mse          rmse           mae            r2
 height      0.125000      0.353553      0.250000      0.875000
 weight        500000       707.107       500.000      0.995000
   mean        250000       353.730       250.125      0.935000
