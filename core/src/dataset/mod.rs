@@ -1,1 +1,3 @@
 //! (room: dataset)
+
+pub mod digits;
