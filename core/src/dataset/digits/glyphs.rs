@@ -14,9 +14,8 @@ pub(super) type Glyph = &'static [Stroke];
 pub(super) const LONGEST: usize = 16;
 
 /// `GLYPHS[digit]` are the ways of writing that digit.
-pub(super) const GLYPHS: [&[Glyph]; 10] = [
-    ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE,
-];
+pub(super) const GLYPHS: [&[Glyph]; 10] =
+    [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
 
 #[rustfmt::skip]
 const ZERO: &[Glyph] = &[
