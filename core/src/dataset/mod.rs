@@ -4,6 +4,7 @@
 //! Inputs stay as they came, bytes as bytes; a [`Scaling`] fitted on the training rows is applied when rows are gathered
 //! into a batch. Classes are kept as numbers: one-hot targets exist only inside the loss.
 
+pub mod digits;
 mod gather;
 mod inputs;
 pub mod scaling;
