@@ -5,6 +5,8 @@ mod render;
 use std::num::NonZero;
 use std::thread;
 
+use crate::dataset::{Dataset, Inputs};
+use crate::error::{Error, Kind};
 use crate::rng::{Rng, cell_key};
 
 /// Width and height of an image in pixels.
@@ -12,6 +14,9 @@ pub const SIDE: usize = 28;
 
 /// Rows of the data set when nothing else is asked for.
 pub const ROWS: usize = 30_000;
+
+/// The most rows that are drawn at a time: 7.8 GB.
+pub const MOST_ROWS: usize = 10_000_000;
 
 /// The names of the classes: class i is the digit i.
 pub const NAMES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -25,6 +30,23 @@ pub fn draw(seed: u64, row: u64, pixels: &mut [u8; PIXELS]) -> u8 {
     // "digits" in ASCII keeps these streams apart from those of other purposes.
     let mut rng = Rng::new(cell_key(seed, 0x6469_6769_7473, row, 0));
     render::render(&mut rng, pixels)
+}
+
+/// The data set of that many rows.
+///
+/// # Errors
+/// When no rows are asked for, or more than [`MOST_ROWS`].
+pub fn digits(rows: usize, seed: u64) -> Result<Dataset, Error> {
+    if rows == 0 || rows > MOST_ROWS {
+        return Err(Error::new(
+            Kind::Setting,
+            format!("digits come in 1 to {MOST_ROWS} rows, not {rows}"),
+        ));
+    }
+    let (pixels, labels) = images(rows, seed);
+    let inputs = Inputs::from_bytes(pixels, rows, PIXELS)?;
+    let names = NAMES.map(String::from).to_vec();
+    Dataset::classes(inputs, labels, names)
 }
 
 /// Images 0..rows of that seed, one after the other (rows x 784), and their classes, on all the machine's threads.
