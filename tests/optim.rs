@@ -205,24 +205,24 @@ fn every_instruction_set_and_split_gives_the_same_bits() {
             let gradients: Vec<_> = (0..STEPS)
                 .map(|t| uniform(&mut rng, 10_f64.powi(-3 * t as i32)))
                 .collect();
-            let run = |mut step: Box<dyn FnMut(&mut State, Update, &[f32])>| {
+            let run = |step: &dyn Fn(&mut State, Update, &[f32])| {
                 let mut state = start.clone();
                 for (t, g) in (1..).zip(&gradients) {
                     step(&mut state, optimizer.at_step(t, penalty).scaled(0.1), g);
                 }
                 state
             };
-            let want = run(Box::new(|state, u, g| state.step(Isa::SCALAR, u, g)));
+            let want = run(&|state, u, g| state.step(Isa::SCALAR, u, g));
             let mut all: Vec<State> = Isa::available()
                 .into_iter()
-                .map(|isa| run(Box::new(move |state, u, g| state.step(isa, u, g))))
+                .map(|isa| run(&|state, u, g| state.step(isa, u, g)))
                 .collect();
-            all.push(run(Box::new(|state, update, g| {
+            all.push(run(&|state, update, g| {
                 let State { w, m, v } = state;
                 pulp::Scalar512b.vectorize(Step { update, w, g, m, v });
-            })));
+            }));
             // The first line alone, then the rest.
-            all.push(run(Box::new(|state, update, g| {
+            all.push(run(&|state, update, g| {
                 for range in [0..16, 16..LEN] {
                     let State { w, m, v } = state;
                     let w = &mut w[range.clone()];
@@ -231,7 +231,7 @@ fn every_instruction_set_and_split_gives_the_same_bits() {
                     let g = &g[range];
                     Isa::SCALAR.dispatch(Step { update, w, g, m, v });
                 }
-            })));
+            }));
             for got in all {
                 assert!(all_same(&got.w, &want.w), "{optimizer:?}, weights");
                 assert!(all_same(&got.m, &want.m), "{optimizer:?}, first moments");
