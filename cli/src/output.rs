@@ -102,3 +102,85 @@ fn fill(
     content(&mut writer)?;
     writer.into_inner().map_err(io::IntoInnerError::into_error)
 }
+
+/// Where a table goes: to a file, or to standard output by the name `-`.
+#[derive(Debug)]
+pub(crate) enum Destination {
+    Stdout,
+    File(Output),
+}
+
+impl Destination {
+    /// As [`Output::claim`].
+    pub(crate) fn claim(path: &Path, inputs: &[&Path]) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        Output::claim(path, inputs).map(Self::File)
+    }
+
+    /// Writes it all.
+    pub(crate) fn write(
+        &self,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => {
+                let mut writer = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+                content(&mut writer)?;
+                writer.flush()?;
+                Ok(())
+            }
+            Self::File(output) => output.write(content),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{self, Write};
+    use std::path::Path;
+
+    use super::Output;
+    use crate::failure::Failure;
+
+    #[test]
+    fn a_claim_leaves_no_trace_and_a_failed_write_keeps_the_old_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        let output = Output::claim(&path, &[]).expect("writable");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+
+        output.write(|file| file.write_all(b"whole")).expect("written");
+        let broken = output.write(|file| {
+            file.write_all(b"half")?;
+            Err(io::Error::other("power"))
+        });
+        assert!(matches!(broken, Err(Failure::Failed(told)) if told.contains("a.csv") && told.contains("power")));
+        assert_eq!(fs::read(&path).expect("a file"), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn inputs_and_folders_are_no_outputs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data.csv");
+        fs::write(&path, "1").expect("written");
+        let elsewhere = folder.path().join(".").join("data.csv");
+        assert!(matches!(Output::claim(&path, &[&elsewhere]), Err(Failure::Usage(_))));
+        assert!(matches!(Output::claim(folder.path(), &[]), Err(Failure::Failed(_))));
+        assert!(matches!(Output::claim(&folder.path().join("no/m"), &[]), Err(Failure::Failed(_))));
+        assert!(Output::claim(&path, &[Path::new("other.csv")]).is_ok());
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_stays_one() {
+        let null = Path::new("/dev/null");
+        if null.exists() {
+            let output = Output::claim(null, &[]).expect("writable");
+            output.write(|file| file.write_all(b"gone")).expect("written");
+            assert!(!fs::metadata(null).expect("still there").is_file());
+        }
+    }
+}
