@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use mlp_core::model_file::Model;
-
 use crate::args::EvaluateArgs;
 use crate::data;
 use crate::failure::Failure;
@@ -11,10 +9,11 @@ use crate::measured::Measured;
 
 /// Prints the metrics, as tables or as JSON.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
-    let model = Model::load(&args.model)?;
+    let model = data::model(&args.model, &args.machine)?;
     let data = data::with_answers(&model, &args.data, &args.source)?;
-    let outputs = model.predict(data.inputs(), args.machine.isa()?, args.machine.threads())?;
-    let measured = Measured::new(data.targets(), &outputs)?;
+    let targets = data.targets().clone();
+    let outputs = model.predict_on(data.into_inputs(), args.machine.threads())?;
+    let measured = Measured::new(&targets, &outputs)?;
     let text = if args.json {
         format!("{:#}\n", measured.json())
     } else {

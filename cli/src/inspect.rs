@@ -105,13 +105,7 @@ fn to_text(model: &Model) -> String {
     if let Value::Object(record) = &model.record {
         lines.push(String::new());
         lines.push("training".to_owned());
-        for (key, value) in record {
-            let value = match value {
-                Value::String(text) => text.clone(),
-                value => value.to_string(),
-            };
-            lines.push(format!("  {:<20} {value}", key.replace('_', " ")));
-        }
+        lines.extend(print::entries(record));
     }
     lines.push(String::new());
     lines.join("\n")

@@ -6,14 +6,17 @@
 
 mod args;
 mod curves;
+mod data;
 mod evaluate;
 mod failure;
 mod generate;
 mod inspect;
+mod measured;
 mod output;
 mod predict;
 mod print;
 mod progress;
+mod record;
 mod settings;
 mod train;
 

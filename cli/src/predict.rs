@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use mlp_core::metrics::predicted_class;
 use mlp_core::model_file::{Model, Task};
 use mlp_core::tensor::Matrix;
 
@@ -19,14 +20,14 @@ pub(crate) fn run(args: &PredictArgs) -> Result<(), Failure> {
         ));
     }
     let destination = Destination::claim(&args.output, &[&args.model, Path::new(&args.data)])?;
-    let model = Model::load(&args.model)?;
+    let model = data::model(&args.model, &args.machine)?;
     if args.probabilities && model.target.task == Task::Values {
         return Err(Failure::usage(
             "--probabilities are for models of classes, and this model tells values",
         ));
     }
     let inputs = data::inputs(&model, &args.data, &args.source)?;
-    let outputs = model.predict(&inputs, args.machine.isa()?, args.machine.threads())?;
+    let outputs = model.predict_on(inputs, args.machine.threads())?;
     destination.write(|file| match args.format {
         Format::Csv => write_csv(&model, &outputs, args.probabilities, file),
         Format::Kaggle => write_kaggle(&model, &outputs, file),
@@ -78,4 +79,12 @@ fn write_kaggle(model: &Model, outputs: &Matrix, file: &mut dyn Write) -> io::Re
         csv.write_record([(row + 1).to_string(), label])?;
     }
     csv.flush()
+}
+
+/// One for each class, where a single output is the probability of the second of two.
+fn class_probabilities(outputs: &[f32]) -> Vec<f32> {
+    match *outputs {
+        [second] => vec![1.0 - second, second],
+        _ => outputs.to_vec(),
+    }
 }

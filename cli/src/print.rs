@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers and settings as people read them.
+
+use serde_json::{Map, Value};
 
 /// `97.86 %`.
 pub(crate) fn percent(share: f64) -> String {
@@ -34,6 +36,23 @@ pub(crate) fn duration(seconds: f64) -> String {
 pub(crate) fn shape(widths: impl IntoIterator<Item = usize>) -> String {
     let widths: Vec<String> = widths.into_iter().map(|width| width.to_string()).collect();
     widths.join("-")
+}
+
+/// A line for each entry: `  batch size           128`.
+pub(crate) fn entries(entries: &Map<String, Value>) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(inner) => {
+            let inner = inner.iter().map(|(key, value)| format!("{key} {value}"));
+            inner.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    };
+    entries
+        .iter()
+        .map(|(key, value)| format!("  {:<26} {}", key.replace('_', " "), text(value)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use mlp_core::dataset::{Dataset, ScalingKind, Targets};
 use mlp_core::nn::{Init, Loss, Network};
 use mlp_core::optim::Optimizer;
-use mlp_core::tensor::Activation;
+use mlp_core::tensor::activation::Activation;
 use mlp_core::train::{Monitor, Reduction, Trainer};
 use mlp_core::{Error, Isa};
 
-use crate::args::{BatchSize, Monitored, Reduced, TrainArgs};
+use crate::args::{BatchSize, Monitored, Reduced, TrainArgs, option_of};
 use crate::failure::Failure;
 
 /// One hidden layer.
@@ -16,7 +16,7 @@ pub(crate) struct HiddenLayer {
     pub(crate) units: usize,
     pub(crate) activation: Activation,
     /// The share of its units that a step drops.
-    pub(crate) dropout: f32,
+    pub(crate) dropout: f64,
 }
 
 /// Everything about a run that the data does not decide. `None` is what the user left to be chosen.
@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     pub(crate) isa: Isa,
     init: Init,
     bias: bool,
-    input_dropout: f32,
+    input_dropout: f64,
     seed: u64,
 }
 
@@ -48,10 +48,7 @@ impl Settings {
             loss: left_to_core("--loss", &args.loss, Loss::parse)?,
             optimizer: optimizer(args)?,
             scaling: args.scale.clone(),
-            isa: match args.machine.isa {
-                Some(isa) => isa,
-                None => Isa::detect()?,
-            },
+            isa: args.machine.isa()?,
             init: args.init,
             bias: !args.no_bias,
             input_dropout: args.input_dropout,
@@ -72,7 +69,7 @@ impl Settings {
             loss.check(output, outputs, classes.then(|| data.target_width()))?;
         }
         let mut builder = Network::builder(data.inputs().cols())
-            .input_dropout(self.input_dropout)
+            .dropout(self.input_dropout as f32)
             .init(self.init)
             .seed(self.seed)
             .isa(self.isa);
@@ -82,7 +79,7 @@ impl Settings {
             } else {
                 builder.dense_no_bias(layer.units, layer.activation)
             };
-            builder = builder.dropout(layer.dropout);
+            builder = builder.dropout(layer.dropout as f32);
         }
         builder = if self.bias {
             builder.dense(outputs, output)
@@ -183,62 +180,27 @@ fn of_layer<'a, T>(
     }
 }
 
-/// The optimiser with those of its numbers that were given.
+/// The optimiser with those of its settings that were given.
 fn optimizer(args: &TrainArgs) -> Result<Optimizer, Failure> {
     let mut optimizer = Optimizer::parse(&args.optimizer, args.lr)
         .map_err(|error| Failure::usage(format!("--optimizer {}: {error}", args.optimizer)))?;
-    for (option, given) in [
-        ("--momentum", args.momentum),
-        ("--beta1", args.beta1),
-        ("--beta2", args.beta2),
-        ("--rho", args.rho),
-        ("--eps", args.eps),
-        ("--weight-decay", args.weight_decay),
+    for (name, given) in [
+        ("momentum", args.momentum),
+        ("beta1", args.beta1),
+        ("beta2", args.beta2),
+        ("rho", args.rho),
+        ("eps", args.eps),
+        ("weight_decay", args.weight_decay),
     ] {
         let Some(given) = given else { continue };
-        let mut numbers = numbers(&mut optimizer);
-        match numbers.iter_mut().find(|(name, _)| *name == option) {
-            Some((_, number)) => **number = given,
-            None => {
-                let names: Vec<_> = numbers.iter().map(|(name, _)| *name).collect();
-                return Err(Failure::usage(format!(
-                    "{option} is no option of --optimizer {}, which has {}",
-                    args.optimizer,
-                    names.join(", ")
-                )));
-            }
-        }
+        let settings = optimizer.settings();
+        let setting = settings.iter().find(|(key, _)| option_of(key) == name);
+        optimizer
+            .set(setting.map_or(name, |(key, _)| key), given)
+            .map_err(|error| {
+                let option = name.replace('_', "-");
+                Failure::usage(format!("--{option} {given}: {error}"))
+            })?;
     }
-    optimizer.check()?;
     Ok(optimizer)
-}
-
-/// The options that an optimiser has, and where they go.
-fn numbers(optimizer: &mut Optimizer) -> Vec<(&'static str, &mut f32)> {
-    match optimizer {
-        Optimizer::Sgd { lr } => vec![("--lr", lr)],
-        Optimizer::EmaMomentum { lr, beta: momentum }
-        | Optimizer::Momentum { lr, momentum }
-        | Optimizer::Nesterov { lr, momentum } => vec![("--lr", lr), ("--momentum", momentum)],
-        Optimizer::RmsProp { lr, rho, eps } => vec![("--lr", lr), ("--rho", rho), ("--eps", eps)],
-        Optimizer::Adam {
-            lr,
-            beta1,
-            beta2,
-            eps,
-        } => vec![("--lr", lr), ("--beta1", beta1), ("--beta2", beta2), ("--eps", eps)],
-        Optimizer::AdamW {
-            lr,
-            beta1,
-            beta2,
-            eps,
-            weight_decay,
-        } => vec![
-            ("--lr", lr),
-            ("--beta1", beta1),
-            ("--beta2", beta2),
-            ("--eps", eps),
-            ("--weight-decay", weight_decay),
-        ],
-    }
 }

@@ -1,14 +1,14 @@
 //! `mlp-fast train`: from a data set to a model, its learning curves and its history.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use mlp_core::dataset::Dataset;
 use mlp_core::model_file::Model;
-use mlp_core::nn::Network;
-use mlp_core::train::{Epoch, History, Stop};
-use serde_json::{Value, json};
+use mlp_core::nn::{Layer, Network};
+use mlp_core::train::{Epoch, History};
+use serde_json::{Map, Value, json};
 
 use crate::args::TrainArgs;
 use crate::curves::{Point, curves_svg};
@@ -18,6 +18,7 @@ use crate::measured::Measured;
 use crate::output::Output;
 use crate::print;
 use crate::progress::Progress;
+use crate::record;
 use crate::settings::Settings;
 
 /// Trains, writes the three files, and says how good the model is.
@@ -27,20 +28,28 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let outputs = Outputs::claim(args)?;
     let parts = data::parts(args, &settings)?;
     let mut network = settings.network(&parts.train)?;
+    let told = record::settings(args, &settings, &parts, &network);
     if !args.quiet {
-        note(args, &settings, &parts, &network);
+        note(args, &parts, &network, &told);
     }
     let history = fit(args, &settings, &parts, &mut network)?;
+    let kept = match args.patience {
+        Some(_) => history.best_epoch,
+        None => history.epochs.len(),
+    };
 
     let mut report = Vec::new();
     for (name, rows) in [("held-out", &parts.held_out), ("test", &parts.test)] {
         if let Some(rows) = rows {
-            let outputs = network.predict_threads(rows.inputs(), history.threads);
+            let outputs = network.predict_on(rows.inputs(), args.machine.threads());
             report.push(Measured::new(rows.targets(), &outputs)?.headline(name));
         }
     }
-    report.extend(stopped(&history));
-    outputs.write(args, &settings, parts, network, &history)?;
+    if args.patience.is_some() {
+        report.push(format!("kept the weights of epoch {kept} of {}", history.epochs.len()));
+    }
+    let record = record::finished(told, &history, kept);
+    outputs.write(&Model::new(network, &parts.train, parts.label, record), &args.data, &history)?;
     report.push(outputs.wrote());
     report.push(format!(
         "{} epochs in {}, {} in all",
@@ -74,7 +83,7 @@ fn fit(
 }
 
 /// What is about to happen, on standard error.
-fn note(args: &TrainArgs, settings: &Settings, parts: &Parts, network: &Network) {
+fn note(args: &TrainArgs, parts: &Parts, network: &Network, told: &Map<String, Value>) {
     let count = |rows: &Option<Dataset>, what: &str| {
         rows.as_ref().map_or_else(String::new, |rows| {
             format!(", {} {what}", print::grouped(rows.len() as u64))
@@ -96,23 +105,10 @@ fn note(args: &TrainArgs, settings: &Settings, parts: &Parts, network: &Network)
         ),
     ];
     if args.verbose {
-        for (key, value) in settings.told(args) {
-            lines.push(format!("  {key:<20} {value}"));
-        }
+        lines.extend(print::entries(told));
     }
     // Notes are a courtesy: whether anyone reads them is no matter.
     drop(writeln!(io::stderr(), "{}", lines.join("\n")));
-}
-
-/// Why a run ended early, and which weights were kept.
-fn stopped(history: &History) -> Option<String> {
-    (history.stopped == Stop::Patience).then(|| {
-        format!(
-            "stopped after epoch {}, kept the weights of epoch {}",
-            history.epochs.len(),
-            history.best_epoch
-        )
-    })
 }
 
 /// The model file and what goes beside it.
@@ -147,15 +143,18 @@ impl Outputs {
 }
 
 impl Outputs {
-    fn write(
-        &self,
-        args: &TrainArgs,
-        settings: &Settings,
-        parts: Parts,
-        network: Network,
-        history: &History,
-    ) -> Result<(), Failure> {
-        todo!()
+    fn write(&self, model: &Model, data: &str, history: &History) -> Result<(), Failure> {
+        let points: Vec<Point> = history.epochs.iter().map(point).collect();
+        let curves = curves_svg(data, &points);
+        self.curves.write(|file| file.write_all(curves.as_bytes()))?;
+        self.history.write(|file| {
+            history
+                .epochs
+                .iter()
+                .try_for_each(|epoch| writeln!(file, "{}", history_line(epoch)))
+        })?;
+        // The model last: where it is, the others are.
+        Ok(model.save(self.model.path())?)
     }
 
     /// `wrote model.safetensors, model.svg and model.jsonl`.

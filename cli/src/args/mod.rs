@@ -8,10 +8,12 @@ mod value;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mlp_core::team::available_threads;
+use mlp_core::{Error, Isa};
 
-pub(crate) use train::{Monitored, Reduced, Split, TrainArgs};
+pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::{BatchSize, Hidden};
-use value::{count, name_of_isa};
+use value::count;
 
 /// Train and run multi-layer perceptrons on the CPU: a data file in, a model and a picture of how it learned out.
 #[derive(Debug, Parser)]
@@ -66,8 +68,20 @@ pub(crate) struct MachineArgs {
     #[arg(short, long, value_name = "N", value_parser = count)]
     pub(crate) threads: Option<usize>,
     /// Instruction set: scalar, v3 (AVX2), v4 (AVX-512), neon [default: the fastest here]
-    #[arg(long, value_name = "NAME", value_parser = name_of_isa)]
-    pub(crate) isa: Option<mlp_core::Isa>,
+    #[arg(long, value_name = "NAME", value_parser = Isa::by_name)]
+    pub(crate) isa: Option<Isa>,
+}
+
+impl MachineArgs {
+    /// The threads that may run.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(available_threads)
+    }
+
+    /// The instruction set to run on.
+    pub(crate) fn isa(&self) -> Result<Isa, Error> {
+        self.isa.map_or_else(Isa::detect, Ok)
+    }
 }
 
 /// Measure a model on data whose answers are known.

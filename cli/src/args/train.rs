@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use mlp_core::nn::{Activation, Init, Loss};
+use mlp_core::dataset::ScalingKind;
+use mlp_core::nn::{Init, Loss};
 use mlp_core::optim::Optimizer;
+use mlp_core::tensor::activation::Activation;
 
-use super::value::{BatchSize, Hidden, count, not_negative, positive, share};
+use super::value::{BatchSize, Hidden, count, not_negative, number, share};
 use super::{DataArgs, MachineArgs};
 
 /// Train a network and write its model, learning curves and history.
@@ -22,12 +24,12 @@ pub(crate) struct TrainArgs {
     /// What the answers are: auto, classes, values
     #[arg(long, value_enum, default_value_t = Task::Auto, hide_possible_values = true, help_heading = "Data")]
     pub(crate) task: Task,
-    /// Scaling, fitted on the training rows: auto, none, standard, min-max, unit, unit-shift, shift:X
-    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Data")]
-    pub(crate) scale: String,
+    #[arg(help = names("Scaling, fitted on the training rows", ScalingKind::NAMES))]
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ScalingKind::parse, help_heading = "Data")]
+    pub(crate) scale: ScalingKind,
     /// Share of the rows held out of training to watch it
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.1", help_heading = "Data")]
-    pub(crate) validation: f32,
+    pub(crate) validation: f64,
     /// Hold out the rows of this file instead
     #[arg(long, value_name = "FILE", conflicts_with = "validation", help_heading = "Data")]
     pub(crate) validation_data: Option<String>,
@@ -38,14 +40,14 @@ pub(crate) struct TrainArgs {
     /// Units of the hidden layers, `none` for a linear model
     #[arg(long, value_name = "UNITS,..", default_value = "128", help_heading = "Network")]
     pub(crate) hidden: Hidden,
-    /// Activation of all hidden layers, or one for each
+    #[arg(help = names("Activation of the hidden layers, one for all or one for each", Activation::NAMES))]
     #[arg(long, value_name = "NAME,..", default_value = "relu", help_heading = "Network")]
     #[arg(value_delimiter = ',', value_parser = Activation::parse)]
     pub(crate) activation: Vec<Activation>,
-    /// Activation of the output: auto (softmax for classes, identity for values) or one of the above
+    /// Activation of the output: one of these, or auto (softmax for classes, identity for values)
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Network")]
     pub(crate) output_activation: String,
-    /// First weights
+    #[arg(help = names("First weights", Init::NAMES))]
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Network")]
     #[arg(value_parser = Init::parse)]
     pub(crate) init: Init,
@@ -55,45 +57,45 @@ pub(crate) struct TrainArgs {
     /// Share of the hidden units dropped in a step, for all layers or for each
     #[arg(long, value_name = "P,..", default_value = "0", help_heading = "Network")]
     #[arg(value_delimiter = ',', value_parser = share)]
-    pub(crate) dropout: Vec<f32>,
+    pub(crate) dropout: Vec<f64>,
     /// Share of the inputs dropped in a step
     #[arg(long, value_name = "P", default_value = "0", value_parser = share, help_heading = "Network")]
-    pub(crate) input_dropout: f32,
+    pub(crate) input_dropout: f64,
 
-    /// Loss
+    #[arg(help = names("Loss: auto", Loss::NAMES))]
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Training")]
     pub(crate) loss: String,
-    /// Optimiser
+    #[arg(help = names("Optimiser", Optimizer::NAMES))]
     #[arg(long, value_name = "NAME", default_value = "adam", help_heading = "Training")]
     pub(crate) optimizer: String,
     /// Learning rate
-    #[arg(long, value_name = "X", default_value = "1e-3", value_parser = positive, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value = "1e-3", value_parser = not_negative, allow_negative_numbers = true)]
     #[arg(help_heading = "Training")]
-    pub(crate) lr: f32,
-    /// Momentum [default: 0.9; of ema-momentum, momentum, nesterov]
-    #[arg(long, value_name = "X", value_parser = share, help_heading = "Training")]
-    pub(crate) momentum: Option<f32>,
-    /// Decay of the mean of gradients [default: 0.9; of adam, adamw]
-    #[arg(long, value_name = "X", value_parser = share, help_heading = "Training")]
-    pub(crate) beta1: Option<f32>,
-    /// Decay of the mean of squares [default: 0.999; of adam, adamw]
-    #[arg(long, value_name = "X", value_parser = share, help_heading = "Training")]
-    pub(crate) beta2: Option<f32>,
-    /// Decay of the mean of squares [default: 0.9; of rms-prop]
-    #[arg(long, value_name = "X", value_parser = share, help_heading = "Training")]
-    pub(crate) rho: Option<f32>,
-    /// Added to the root of the mean square [default: 1e-8; of rms-prop, adam, adamw]
-    #[arg(long, value_name = "X", value_parser = positive, help_heading = "Training")]
-    pub(crate) eps: Option<f32>,
-    /// Decoupled weight decay [default: 0.01; of adamw]
-    #[arg(long, value_name = "X", value_parser = not_negative, help_heading = "Training")]
-    pub(crate) weight_decay: Option<f32>,
+    pub(crate) lr: f64,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Momentum", "momentum"), help_heading = "Training")]
+    pub(crate) momentum: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Decay of the mean of gradients", "beta1"), help_heading = "Training")]
+    pub(crate) beta1: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Decay of the mean of squares", "beta2"), help_heading = "Training")]
+    pub(crate) beta2: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Decay of the mean of squares", "rho"), help_heading = "Training")]
+    pub(crate) rho: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Added to the root of the mean square", "eps"), help_heading = "Training")]
+    pub(crate) eps: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Decoupled weight decay", "weight_decay"), help_heading = "Training")]
+    pub(crate) weight_decay: Option<f64>,
     /// Penalty on the absolute weights
     #[arg(long, value_name = "X", default_value = "0", value_parser = not_negative, help_heading = "Training")]
-    pub(crate) l1: f32,
+    pub(crate) l1: f64,
     /// Penalty on the squared weights
     #[arg(long, value_name = "X", default_value = "0", value_parser = not_negative, help_heading = "Training")]
-    pub(crate) l2: f32,
+    pub(crate) l2: f64,
     /// Rows of a step, `full` for all
     #[arg(short, long, value_name = "N", default_value = "128", help_heading = "Training")]
     pub(crate) batch_size: BatchSize,
@@ -157,4 +159,33 @@ pub(crate) enum Reduced {
 pub(crate) enum Monitored {
     Loss,
     Accuracy,
+}
+
+/// `text: name, name`.
+fn names(text: &str, names: &[&str]) -> String {
+    let separator = if text.contains(':') { "," } else { ":" };
+    format!("{text}{separator} {}", names.join(", "))
+}
+
+/// The text with the default and the names of the optimisers that have this setting.
+fn of_optimizers(text: &str, setting: &str) -> String {
+    let mut default = 0.0;
+    let mut names = Vec::new();
+    for name in Optimizer::NAMES {
+        let settings = Optimizer::parse(name, 0.0).map_or_else(|_| Vec::new(), |one| one.settings());
+        let found = settings.iter().find(|(key, _)| option_of(key) == setting);
+        if let Some((_, value)) = found {
+            default = *value;
+            names.push(*name);
+        }
+    }
+    format!("{text} [default: {default}; of {}]", names.join(", "))
+}
+
+/// The option for a setting of an optimiser: they have the same name, but for the moving average's momentum.
+pub(crate) fn option_of(setting: &str) -> &str {
+    match setting {
+        "beta" => "momentum",
+        other => other,
+    }
 }

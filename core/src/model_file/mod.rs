@@ -18,6 +18,7 @@
 
 mod atomic;
 mod header;
+mod model;
 mod read;
 mod write;
 
