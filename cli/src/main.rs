@@ -5,6 +5,8 @@
 //! went away), 1 failed, 2 usage.
 
 mod args;
+mod axis;
+mod confusion_svg;
 mod curves;
 mod data;
 mod evaluate;
@@ -18,6 +20,7 @@ mod print;
 mod progress;
 mod record;
 mod settings;
+mod svg;
 mod train;
 
 use std::io::{self, Write};

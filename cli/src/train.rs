@@ -49,7 +49,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         report.push(format!("kept the weights of epoch {kept} of {}", history.epochs.len()));
     }
     let record = record::finished(told, &history, kept);
-    outputs.write(&Model::new(network, &parts.train, parts.label, record), &args.data, &history)?;
+    let model = Model::new(network, &parts.train, parts.label, record);
+    outputs.write(&model, &args.data, &history, kept)?;
     report.push(outputs.wrote());
     report.push(format!(
         "{} epochs in {}, {} in all",
@@ -143,9 +144,15 @@ impl Outputs {
 }
 
 impl Outputs {
-    fn write(&self, model: &Model, data: &str, history: &History) -> Result<(), Failure> {
+    fn write(
+        &self,
+        model: &Model,
+        title: &str,
+        history: &History,
+        kept: usize,
+    ) -> Result<(), Failure> {
         let points: Vec<Point> = history.epochs.iter().map(point).collect();
-        let curves = curves_svg(data, &points);
+        let curves = curves_svg(title, &points, Some(kept));
         self.curves.write(|file| file.write_all(curves.as_bytes()))?;
         self.history.write(|file| {
             history

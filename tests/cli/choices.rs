@@ -58,7 +58,7 @@ fn every_optimizer_lowers_the_loss() {
         "ema-momentum --lr 0.5 --momentum 0.8",
         "momentum --lr 0.02 --momentum 0.8",
         "nesterov --lr 0.02 --momentum 0.8",
-        "rms-prop --rho 0.95 --eps 1e-7",
+        "rmsprop --rho 0.95 --eps 1e-7",
         "adam --beta1 0.8 --beta2 0.99 --eps 1e-7",
         "adamw --weight-decay 0.1",
     ];
@@ -100,7 +100,7 @@ fn every_setting_is_taken_and_changes_the_model() {
         "--no-shuffle",
         "--scale standard",
         "--scale min-max",
-        "--scale unit-shift",
+        "--scale unit-shift:0.5",
         "--scale none",
         "--validation 0",
         "--split random",

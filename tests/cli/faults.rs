@@ -18,7 +18,6 @@ fn settings_that_can_never_be_right() {
         ("--epochs 0", ["--epochs", "0"]),
         ("--threads 0", ["--threads", "0"]),
         ("--lr -0.1", ["--lr", "-0.1"]),
-        ("--lr 0", ["--lr", "0"]),
         ("--lr nan", ["--lr", "nan"]),
         ("--lr fast", ["--lr", "fast"]),
         ("--dropout 1.0", ["--dropout", "1.0"]),
@@ -138,7 +137,7 @@ fn model_files_that_cannot_be_right() {
     room.write("text.safetensors", "length,width,kind\n1,2,rose\n");
     // Another version of the format: one digit in the JSON header, whose length stays.
     let text = String::from_utf8_lossy(&good).into_owned();
-    let key = "format_version";
+    let key = r#"\"format\":"#;
     let at = text.find(key).expect("the version is in the header") + key.len();
     let digit = at + text[at..].find(|c: char| c.is_ascii_digit()).expect("a number");
     let mut other = good.clone();
@@ -190,6 +189,6 @@ fn a_run_that_diverges_writes_nothing() {
     room.fails(
         "train plane.csv --label y --optimizer sgd --lr 1e20 --hidden 8 --epochs 50",
         FAILED,
-        &["epoch", "--lr"],
+        &["epoch", "learning rate"],
     );
 }

@@ -44,7 +44,7 @@ pub(crate) enum Command {
 /// How DATA is found and read.
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {
-    /// Column with the answers, by name or number [default: `label`, else the last]
+    /// Column with the answers: its name, or its number from 1, -1 being the last [default: label, target, class or y, else the last]
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub(crate) label: Option<String>,
     /// Whether the CSV has a header line
@@ -95,6 +95,9 @@ pub(crate) struct EvaluateArgs {
     /// Print one JSON object instead of tables
     #[arg(long)]
     pub(crate) json: bool,
+    /// Also draw the confusion matrix
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) source: DataArgs,
     #[command(flatten)]
