@@ -191,7 +191,7 @@ fn damaged_files_never_panic() {
     let bytes = sample();
     let mut refused = 0;
     for i in 0..bytes.len() {
-        for flip in 1..=255 {
+        for flip in [1, 2, 4, 8, 16, 32, 64, 128, 255] {
             let mut damaged = bytes.clone();
             damaged[i] ^= flip;
             match model_file::from_bytes(&damaged) {
@@ -201,5 +201,5 @@ fn damaged_files_never_panic() {
             }
         }
     }
-    assert!(refused > 100 * bytes.len(), "{refused}");
+    assert!(refused > 4 * bytes.len(), "{refused}");
 }

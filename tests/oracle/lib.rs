@@ -1,1 +1,3 @@
 //! The oracle: naive loops on std alone.
+
+pub mod ulp;
