@@ -21,11 +21,6 @@ impl Failure {
     pub(crate) fn usage(sentence: impl Into<String>) -> Self {
         Self::Usage(sentence.into())
     }
-
-    /// Any other fault, as a sentence.
-    pub(crate) fn failed(sentence: impl Into<String>) -> Self {
-        Self::Failed(sentence.into())
-    }
 }
 
 impl fmt::Display for Failure {

@@ -12,15 +12,18 @@ use crate::output::Destination;
 pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
     let destination = Destination::claim(&args.output, &[])?;
     let drawn = match args.what {
-        Drawn::Digits => digits(args.rows, args.seed),
+        Drawn::Digits => digits::digits(args.rows, args.seed)?,
     };
     destination.write(|file| write_pixels(&drawn, file))
 }
 
 fn write_pixels(data: &Dataset, file: &mut dyn Write) -> io::Result<()> {
-    let (Targets::Classes { labels, names }, Some(pixels)) = (data.targets(), data.inputs().bytes())
+    let (Targets::Classes { labels, names }, Some(pixels)) =
+        (data.targets(), data.inputs().bytes())
     else {
-        return Err(io::Error::other("what was drawn is not pixels with a class"));
+        return Err(io::Error::other(
+            "what was drawn is not pixels with a class",
+        ));
     };
     let columns = data.inputs().cols();
     write!(file, "label")?;

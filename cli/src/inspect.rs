@@ -89,15 +89,17 @@ fn to_text(model: &Model) -> String {
     lines.push(String::new());
     lines.push(format!("preprocessing  {}", preprocessing(model)));
     if let Some(columns) = &model.columns {
-        lines.push(format!("columns        {}", listed(columns)));
+        lines.push(format!("inputs         {}", listed("columns", columns)));
     }
     lines.push(format!(
-        "answers        {} {}",
-        match model.target.task {
-            Task::Classes => "classes",
-            Task::Values => "values",
-        },
-        listed(&model.target.names)
+        "answers        {}",
+        listed(
+            match model.target.task {
+                Task::Classes => "classes",
+                Task::Values => "values",
+            },
+            &model.target.names
+        )
     ));
     if let Some(column) = &model.target.column {
         lines.push(format!("label column   {column}"));
@@ -121,9 +123,9 @@ fn preprocessing(model: &Model) -> String {
     }
 }
 
-/// `3: a, b, c`, shortened where there are many.
-fn listed(names: &[String]) -> String {
+/// `3 classes: a, b, c`, shortened where there are many.
+fn listed(what: &str, names: &[String]) -> String {
     let shown = names[..names.len().min(LISTED)].join(", ");
     let rest = if names.len() > LISTED { ", .." } else { "" };
-    format!("{}: {shown}{rest}", names.len())
+    format!("{} {what}: {shown}{rest}", names.len())
 }

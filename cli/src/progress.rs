@@ -23,11 +23,10 @@ impl Progress {
     pub(crate) fn new(rows: u64, quiet: bool, verbose: bool) -> Self {
         let terminal = io::stderr().is_terminal();
         let bar = (terminal && !quiet).then(|| {
-            let style = ProgressStyle::with_template(
-                "{bar:24} {msg}  {per_sec} rows  {eta} left",
-            )
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::stderr()).with_style(style)
+            let style = ProgressStyle::with_template("{bar:24} {msg}  {per_sec} rows  {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::stderr())
+                .with_style(style)
         });
         Self {
             bar,

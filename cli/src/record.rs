@@ -25,7 +25,8 @@ pub(crate) fn settings(
         .into_iter()
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .collect();
-    let rows = |rows: &Option<mlp_core::dataset::Dataset>| rows.as_ref().map_or(0, |rows| rows.len());
+    let rows =
+        |rows: &Option<mlp_core::dataset::Dataset>| rows.as_ref().map_or(0, |rows| rows.len());
     let entries = [
         ("data", json!(args.data)),
         ("rows", json!(parts.train.len())),

@@ -44,7 +44,11 @@ impl Settings {
         }
         Ok(Self {
             hidden: hidden(args)?,
-            output: left_to_core("--output-activation", &args.output_activation, Activation::parse)?,
+            output: left_to_core(
+                "--output-activation",
+                &args.output_activation,
+                Activation::parse,
+            )?,
             loss: left_to_core("--loss", &args.loss, Loss::parse)?,
             optimizer: optimizer(args)?,
             scaling: args.scale.clone(),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::TrainArgs;
 use crate::curves::{Point, curves_svg};
-use crate::data::{self, Parts};
+use crate::data::Parts;
 use crate::failure::Failure;
 use crate::measured::Measured;
 use crate::output::Output;
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let start = Instant::now();
     let settings = Settings::check(args)?;
     let outputs = Outputs::claim(args)?;
-    let parts = data::parts(args, &settings)?;
+    let parts = Parts::load(args, &settings)?;
     let mut network = settings.network(&parts.train)?;
     let told = record::settings(args, &settings, &parts, &network);
     if !args.quiet {
@@ -46,7 +46,10 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         }
     }
     if args.patience.is_some() {
-        report.push(format!("kept the weights of epoch {kept} of {}", history.epochs.len()));
+        report.push(format!(
+            "kept the weights of epoch {kept} of {}",
+            history.epochs.len()
+        ));
     }
     let record = record::finished(told, &history, kept);
     let model = Model::new(network, &parts.train, parts.label, record);
@@ -153,7 +156,8 @@ impl Outputs {
     ) -> Result<(), Failure> {
         let points: Vec<Point> = history.epochs.iter().map(point).collect();
         let curves = curves_svg(title, &points, Some(kept));
-        self.curves.write(|file| file.write_all(curves.as_bytes()))?;
+        self.curves
+            .write(|file| file.write_all(curves.as_bytes()))?;
         self.history.write(|file| {
             history
                 .epochs

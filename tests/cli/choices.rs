@@ -29,7 +29,12 @@ fn names_of_classes_come_back_from_a_csv() {
         .collect();
     room.write("bare.csv", bare);
     fs::remove_file(room.path("flowers.csv")).expect("a file");
-    assert_eq!(room.ok("predict m.safetensors bare.csv").lines().collect::<Vec<_>>(), said);
+    assert_eq!(
+        room.ok("predict m.safetensors bare.csv")
+            .lines()
+            .collect::<Vec<_>>(),
+        said
+    );
 }
 
 #[test]
@@ -41,11 +46,23 @@ fn values_are_learned_and_measured() {
     for key in ["mse", "rmse", "mae", "r2"] {
         assert!(measured[key].is_number(), "{key} in {measured}");
     }
-    assert!(measured["r2"].as_f64() > Some(0.999), "a plane is a linear model: {measured}");
-    assert!(room.ok("evaluate m.safetensors plane.csv --label y").to_lowercase().contains("rmse"));
+    assert!(
+        measured["r2"].as_f64() > Some(0.999),
+        "a plane is a linear model: {measured}"
+    );
+    assert!(
+        room.ok("evaluate m.safetensors plane.csv --label y")
+            .to_lowercase()
+            .contains("rmse")
+    );
     let said = room.ok("predict m.safetensors plane.csv");
     assert_eq!(said.lines().next(), Some("prediction"));
-    let first: f64 = said.lines().nth(1).expect("a row").parse().expect("a number");
+    let first: f64 = said
+        .lines()
+        .nth(1)
+        .expect("a row")
+        .parse()
+        .expect("a number");
     assert!((first - 1.0).abs() < 0.1, "{first}");
 }
 
@@ -67,7 +84,11 @@ fn every_optimizer_lowers_the_loss() {
         let text = room.read("m.jsonl");
         let losses: Vec<f64> = text
             .lines()
-            .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["loss"].as_f64().expect("a loss"))
+            .map(|line| {
+                serde_json::from_str::<Value>(line).expect("JSON")["loss"]
+                    .as_f64()
+                    .expect("a loss")
+            })
             .collect();
         assert!(losses[3] < losses[0], "{choice}: {losses:?}");
     }
@@ -116,7 +137,10 @@ fn every_setting_is_taken_and_changes_the_model() {
             None => train.to_owned(),
         };
         room.ok(&format!("{kept} other.safetensors {setting}"));
-        assert!(fs::read(room.path("other.safetensors")).expect("a model") != plain, "{setting} changed nothing");
+        assert!(
+            fs::read(room.path("other.safetensors")).expect("a model") != plain,
+            "{setting} changed nothing"
+        );
     }
 }
 
@@ -133,15 +157,29 @@ fn patience_stops_and_keeps_the_best_epoch() {
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
-    assert!(history.len() < 200, "200 rows are learned by heart long before: {told}");
+    assert!(
+        history.len() < 200,
+        "200 rows are learned by heart long before: {told}"
+    );
     let best = history
         .iter()
-        .min_by(|a, b| a["validation_loss"].as_f64().partial_cmp(&b["validation_loss"].as_f64()).expect("numbers"))
+        .min_by(|a, b| {
+            a["validation_loss"]
+                .as_f64()
+                .partial_cmp(&b["validation_loss"].as_f64())
+                .expect("numbers")
+        })
         .expect("an epoch");
-    assert_eq!(history.len(), best["epoch"].as_u64().expect("a number") as usize + 3);
+    assert_eq!(
+        history.len(),
+        best["epoch"].as_u64().expect("a number") as usize + 3
+    );
     let measured = room.json("evaluate m.safetensors v.csv --json");
     let (kept, seen) = (&measured["accuracy"], &best["validation_accuracy"]);
-    assert!((kept.as_f64().expect("kept") - seen.as_f64().expect("seen")).abs() < 1e-9, "{kept} {seen}");
+    assert!(
+        (kept.as_f64().expect("kept") - seen.as_f64().expect("seen")).abs() < 1e-9,
+        "{kept} {seen}"
+    );
 }
 
 #[test]
@@ -158,7 +196,11 @@ fn idx_files_are_found_as_a_pair_a_folder_and_by_name() {
     let folder = "data/mnist";
     fs::create_dir_all(room.path(folder)).expect("a folder");
     let at = |part: &str, kind: &str| format!("{folder}/{part}-{kind}-ubyte");
-    room.write_idx(&at("train", "images-idx3"), &at("train", "labels-idx1"), 400);
+    room.write_idx(
+        &at("train", "images-idx3"),
+        &at("train", "labels-idx1"),
+        400,
+    );
     room.write_idx(&at("t10k", "images-idx3"), &at("t10k", "labels-idx1"), 100);
     let settings = "--hidden 8 --epochs 10 --batch-size 20 --lr 0.01";
 
@@ -184,6 +226,9 @@ fn idx_files_are_found_as_a_pair_a_folder_and_by_name() {
     fs::create_dir_all(room.path("else")).expect("a folder");
     fs::rename(room.path("data/mnist"), room.path("else/mnist")).expect("a move");
     room.ok("evaluate m.safetensors mnist --data-dir else");
-    let status = room.command("evaluate m.safetensors mnist").env("MLP_FAST_DATA", "else").output();
+    let status = room
+        .command("evaluate m.safetensors mnist")
+        .env("MLP_FAST_DATA", "else")
+        .output();
     assert!(status.expect("the program runs").status.success());
 }

@@ -28,24 +28,40 @@ fn settings_that_can_never_be_right() {
         ("--momentum 1 --optimizer momentum", ["--momentum", "1"]),
         ("--seed x", ["--seed", "x"]),
         ("--activation rleu", ["--activation", "relu"]),
-        ("--output-activation rleu", ["--output-activation", "softmax"]),
+        (
+            "--output-activation rleu",
+            ["--output-activation", "softmax"],
+        ),
         ("--loss corss", ["--loss", "cross"]),
         ("--optimizer adma", ["--optimizer", "adamw"]),
         ("--init he", ["--init", "he-normal"]),
         ("--scale mimax", ["--scale", "min-max"]),
         ("--isa mmx", ["--isa", "scalar"]),
         // Options that do not go together.
-        ("--hidden 8,8 --activation relu,relu,relu", ["--activation", "2"]),
+        (
+            "--hidden 8,8 --activation relu,relu,relu",
+            ["--activation", "2"],
+        ),
         ("--hidden 8,8 --dropout 0.1,0.1,0.1", ["--dropout", "2"]),
         ("--hidden none --dropout 0.5", ["--dropout", "--hidden"]),
         ("--beta1 0.8 --optimizer sgd", ["--beta1", "sgd"]),
         ("--weight-decay 0.1", ["--weight-decay", "adam"]),
         ("--momentum 0.9", ["--momentum", "adam"]),
-        ("--patience 3 --validation 0", ["--patience", "--validation"]),
-        ("--loss cross-entropy --output-activation relu", ["cross-entropy", "softmax"]),
+        (
+            "--patience 3 --validation 0",
+            ["--patience", "--validation"],
+        ),
+        (
+            "--loss cross-entropy --output-activation relu",
+            ["cross-entropy", "softmax"],
+        ),
         ("-o model.svg", ["-o", "model.svg"]),
     ] {
-        room.fails(&format!("train --rows 100 --epochs 1 {setting}"), USAGE, &words);
+        room.fails(
+            &format!("train --rows 100 --epochs 1 {setting}"),
+            USAGE,
+            &words,
+        );
     }
     room.fails("generate digits --rows 0", USAGE, &["--rows", "0"]);
 }
@@ -79,17 +95,41 @@ fn csv_files_that_cannot_be_right() {
     for (name, content, words) in [
         ("empty.csv", "", &["empty.csv"][..]),
         ("header.csv", "a,b,label\n", &["header.csv"]),
-        ("short.csv", "a,b,label\n1,2,x\n3,y\n4,5,x\n", &["short.csv:3", "3", "2"]),
-        ("text.csv", "a,b,label\n1,2,x\n3,four,y\n4,5,x\n", &["text.csv:3", "b", "four"]),
-        ("nan.csv", "a,b,label\n1,2,x\n3,NaN,y\n4,5,x\n", &["nan.csv:3", "b"]),
-        ("inf.csv", "a,b,label\n1,2,x\n3,-inf,y\n4,5,x\n", &["inf.csv:3", "b"]),
-        ("one.csv", "a,b,label\n1,2,x\n3,4,x\n4,5,x\n", &["one.csv", "class"]),
+        (
+            "short.csv",
+            "a,b,label\n1,2,x\n3,y\n4,5,x\n",
+            &["short.csv:3", "3", "2"],
+        ),
+        (
+            "text.csv",
+            "a,b,label\n1,2,x\n3,four,y\n4,5,x\n",
+            &["text.csv:3", "b", "four"],
+        ),
+        (
+            "nan.csv",
+            "a,b,label\n1,2,x\n3,NaN,y\n4,5,x\n",
+            &["nan.csv:3", "b"],
+        ),
+        (
+            "inf.csv",
+            "a,b,label\n1,2,x\n3,-inf,y\n4,5,x\n",
+            &["inf.csv:3", "b"],
+        ),
+        (
+            "one.csv",
+            "a,b,label\n1,2,x\n3,4,x\n4,5,x\n",
+            &["one.csv", "class"],
+        ),
     ] {
         room.write(name, content);
         room.fails(&format!("train {name} --epochs 1"), FAILED, words);
     }
     room.write_flowers("flowers.csv", 30);
-    room.fails("train flowers.csv --label colour", FAILED, &["flowers.csv", "colour"]);
+    room.fails(
+        "train flowers.csv --label colour",
+        FAILED,
+        &["flowers.csv", "colour"],
+    );
     room.fails("train flowers.csv --label 7", FAILED, &["flowers.csv", "7"]);
     room.fails("train .", FAILED, &["."]);
 }
@@ -129,7 +169,11 @@ fn model_files_that_cannot_be_right() {
     room.write_flowers("flowers.csv", 60);
     room.ok("train flowers.csv --epochs 1 --hidden 4 --label kind -o good.safetensors");
     let good = fs::read(room.path("good.safetensors")).expect("a model");
-    let commands = ["evaluate MODEL flowers.csv --label kind", "predict MODEL flowers.csv --label kind", "inspect MODEL"];
+    let commands = [
+        "evaluate MODEL flowers.csv --label kind",
+        "predict MODEL flowers.csv --label kind",
+        "inspect MODEL",
+    ];
 
     room.write("cut.safetensors", &good[..good.len() - 8]);
     room.write("stub.safetensors", &good[..5]);
@@ -139,7 +183,10 @@ fn model_files_that_cannot_be_right() {
     let text = String::from_utf8_lossy(&good).into_owned();
     let key = r#"\"format\":"#;
     let at = text.find(key).expect("the version is in the header") + key.len();
-    let digit = at + text[at..].find(|c: char| c.is_ascii_digit()).expect("a number");
+    let digit = at
+        + text[at..]
+            .find(|c: char| c.is_ascii_digit())
+            .expect("a number");
     let mut other = good.clone();
     other[digit] = b'9';
     room.write("version.safetensors", other);
@@ -149,16 +196,28 @@ fn model_files_that_cannot_be_right() {
             let file = format!("{name}.safetensors");
             room.fails(&command.replace("MODEL", &file), FAILED, &[&file]);
         }
-        room.fails(&command.replace("MODEL", "version.safetensors"), FAILED, &["version", "9"]);
+        room.fails(
+            &command.replace("MODEL", "version.safetensors"),
+            FAILED,
+            &["version", "9"],
+        );
     }
 
     // Another width than the data's.
     room.ok("generate digits --rows 20 -o digits.csv");
-    room.fails("evaluate good.safetensors digits.csv", FAILED, &["2", "784"]);
+    room.fails(
+        "evaluate good.safetensors digits.csv",
+        FAILED,
+        &["2", "784"],
+    );
     room.fails("predict good.safetensors digits.csv", FAILED, &["2", "784"]);
     // Answers that the model has never seen.
     room.write("tulips.csv", "length,width,kind\n1,2,tulip\n3,4,rose\n");
-    room.fails("evaluate good.safetensors tulips.csv --label kind", FAILED, &["tulip"]);
+    room.fails(
+        "evaluate good.safetensors tulips.csv --label kind",
+        FAILED,
+        &["tulip"],
+    );
 }
 
 #[test]
@@ -168,18 +227,46 @@ fn outputs_that_cannot_be_written_are_told_before_the_work() {
     fs::create_dir(room.path("curves.svg")).expect("a folder");
     // A run that would take hours, were it started.
     let train = "train --rows 20000 --hidden 4096,4096 --epochs 1000";
-    room.fails(&format!("{train} -o absent/m.safetensors"), FAILED, &["absent/m.safetensors"]);
-    room.fails(&format!("{train} -o folder.safetensors"), FAILED, &["folder.safetensors"]);
-    room.fails(&format!("{train} -o curves.safetensors"), FAILED, &["curves.svg"]);
+    room.fails(
+        &format!("{train} -o absent/m.safetensors"),
+        FAILED,
+        &["absent/m.safetensors"],
+    );
+    room.fails(
+        &format!("{train} -o folder.safetensors"),
+        FAILED,
+        &["folder.safetensors"],
+    );
+    room.fails(
+        &format!("{train} -o curves.safetensors"),
+        FAILED,
+        &["curves.svg"],
+    );
     room.fails("generate digits -o absent/d.csv", FAILED, &["absent/d.csv"]);
 
     room.write_flowers("flowers.csv", 30);
     room.ok("train flowers.csv --label kind --epochs 1 -o m.safetensors");
-    room.fails("predict m.safetensors flowers.csv -o absent/p.csv", FAILED, &["absent/p.csv"]);
+    room.fails(
+        "predict m.safetensors flowers.csv -o absent/p.csv",
+        FAILED,
+        &["absent/p.csv"],
+    );
     // The command's own input is not an output.
-    room.fails("train flowers.csv --label kind -o flowers.csv", USAGE, &["flowers.csv"]);
-    room.fails("predict m.safetensors flowers.csv -o m.safetensors", USAGE, &["m.safetensors"]);
-    room.fails("predict m.safetensors flowers.csv -o ./flowers.csv", USAGE, &["flowers.csv"]);
+    room.fails(
+        "train flowers.csv --label kind -o flowers.csv",
+        USAGE,
+        &["flowers.csv"],
+    );
+    room.fails(
+        "predict m.safetensors flowers.csv -o m.safetensors",
+        USAGE,
+        &["m.safetensors"],
+    );
+    room.fails(
+        "predict m.safetensors flowers.csv -o ./flowers.csv",
+        USAGE,
+        &["flowers.csv"],
+    );
 }
 
 #[test]

@@ -12,7 +12,11 @@ fn train_writes_model_curves_and_history() {
     let room = Room::new();
     let outcome = room.run(QUICK);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert!(outcome.stdout.contains("held-out accuracy"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("held-out accuracy"),
+        "{}",
+        outcome.stdout
+    );
     for name in ["model.safetensors", "model.svg", "model.jsonl"] {
         assert!(outcome.stdout.contains(name), "{}", outcome.stdout);
     }
@@ -20,8 +24,16 @@ fn train_writes_model_curves_and_history() {
     assert!(room.read("model.svg").contains("<svg"));
 
     // Not a terminal: one plain line per epoch, nothing that moves the cursor.
-    let epochs = outcome.stderr.lines().filter(|line| line.contains("epoch")).count();
-    assert!(epochs >= 2 && !outcome.stderr.contains(['\r', '\x1b']), "{}", outcome.stderr);
+    let epochs = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.contains("epoch"))
+        .count();
+    assert!(
+        epochs >= 2 && !outcome.stderr.contains(['\r', '\x1b']),
+        "{}",
+        outcome.stderr
+    );
 
     let history: Vec<Value> = room
         .read("model.jsonl")
@@ -31,8 +43,18 @@ fn train_writes_model_curves_and_history() {
     assert_eq!(history.len(), 2);
     for (i, epoch) in history.iter().enumerate() {
         assert_eq!(epoch["epoch"], i + 1);
-        for key in ["loss", "accuracy", "validation_loss", "validation_accuracy", "seconds", "rows_per_second"] {
-            assert!(epoch[key].as_f64().is_some_and(|number| number >= 0.0), "{key} in {epoch}");
+        for key in [
+            "loss",
+            "accuracy",
+            "validation_loss",
+            "validation_accuracy",
+            "seconds",
+            "rows_per_second",
+        ] {
+            assert!(
+                epoch[key].as_f64().is_some_and(|number| number >= 0.0),
+                "{key} in {epoch}"
+            );
         }
         assert!(epoch["best"].is_boolean());
     }
@@ -53,7 +75,14 @@ fn evaluate_agrees_with_predict() {
     room.ok("generate digits --rows 700 --seed 3 -o digits.csv");
     room.ok("train digits.csv --epochs 3 -o m.safetensors");
     let measured = room.json("evaluate m.safetensors digits.csv --json");
-    for key in ["accuracy", "log_loss", "confusion_matrix", "per_class", "macro_avg", "weighted_avg"] {
+    for key in [
+        "accuracy",
+        "log_loss",
+        "confusion_matrix",
+        "per_class",
+        "macro_avg",
+        "weighted_avg",
+    ] {
         assert!(!measured[key].is_null(), "{key}");
     }
 
@@ -74,10 +103,23 @@ fn evaluate_agrees_with_predict() {
     assert_eq!(confusion.iter().flatten().sum::<u64>(), 700);
     let accuracy = measured["accuracy"].as_f64().expect("a number");
     assert!((accuracy - right as f64 / 700.0).abs() < 1e-9);
-    assert!(accuracy > 0.5, "three epochs on 630 rows reach more than half: {accuracy}");
+    assert!(
+        accuracy > 0.5,
+        "three epochs on 630 rows reach more than half: {accuracy}"
+    );
 
     let told = room.ok("evaluate m.safetensors digits.csv");
-    for word in ["accuracy", "true", "predicted", "precision", "recall", "f1", "support", "macro", "weighted"] {
+    for word in [
+        "accuracy",
+        "true",
+        "predicted",
+        "precision",
+        "recall",
+        "f1",
+        "support",
+        "macro",
+        "weighted",
+    ] {
         assert!(told.to_lowercase().contains(word), "no {word} in:\n{told}");
     }
 }
@@ -90,10 +132,16 @@ fn predict_writes_classes_probabilities_and_kaggle_form() {
 
     let csv = room.ok("predict m.safetensors digits.csv --probabilities");
     let mut lines = csv.lines();
-    assert_eq!(lines.next(), Some("prediction,p_0,p_1,p_2,p_3,p_4,p_5,p_6,p_7,p_8,p_9"));
+    assert_eq!(
+        lines.next(),
+        Some("prediction,p_0,p_1,p_2,p_3,p_4,p_5,p_6,p_7,p_8,p_9")
+    );
     let mut rows = 0;
     for line in lines {
-        let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().expect("a number")).collect();
+        let cells: Vec<f64> = line
+            .split(',')
+            .map(|cell| cell.parse().expect("a number"))
+            .collect();
         let sum: f64 = cells[1..].iter().sum();
         assert!((sum - 1.0).abs() < 1e-5, "{line}");
         let largest = cells[1..].iter().copied().fold(0.0, f64::max);
@@ -103,7 +151,10 @@ fn predict_writes_classes_probabilities_and_kaggle_form() {
     assert_eq!(rows, 300);
 
     // To a file: the same text, nothing on standard output.
-    assert_eq!(room.ok("predict m.safetensors digits.csv --probabilities -o p.csv"), "");
+    assert_eq!(
+        room.ok("predict m.safetensors digits.csv --probabilities -o p.csv"),
+        ""
+    );
     assert_eq!(room.read("p.csv"), csv);
 
     // Without the answers, as in Kaggle's test.csv.
@@ -130,7 +181,9 @@ fn inspect_shows_what_was_trained() {
     let room = Room::new();
     room.ok(&format!("{QUICK} --dropout 0.25 --seed 9"));
     let told = room.ok("inspect model.safetensors");
-    for word in ["784", "128", "10", "relu", "softmax", "101 770", "0.25", "FLOP", "seed"] {
+    for word in [
+        "784", "128", "10", "relu", "softmax", "101 770", "0.25", "FLOP", "seed",
+    ] {
         assert!(told.contains(word), "no {word} in:\n{told}");
     }
     let object = room.json("inspect model.safetensors --json");
@@ -147,10 +200,16 @@ fn the_model_is_the_same_to_the_byte_for_every_thread_count() {
             "{QUICK} --hidden 40,24 --dropout 0.2 --batch-size 100 --threads {threads} -o t{threads}.safetensors"
         ));
     }
-    let bytes = |threads| std::fs::read(room.path(&format!("t{threads}.safetensors"))).expect("a model");
+    let bytes =
+        |threads| std::fs::read(room.path(&format!("t{threads}.safetensors"))).expect("a model");
     assert!(bytes(1) == bytes(2) && bytes(1) == bytes(8));
-    room.ok(&format!("{QUICK} --hidden 40,24 --dropout 0.2 --batch-size 100 --seed 2 -o other.safetensors"));
-    assert!(std::fs::read(room.path("other.safetensors")).expect("a model") != bytes(1), "another seed");
+    room.ok(&format!(
+        "{QUICK} --hidden 40,24 --dropout 0.2 --batch-size 100 --seed 2 -o other.safetensors"
+    ));
+    assert!(
+        std::fs::read(room.path("other.safetensors")).expect("a model") != bytes(1),
+        "another seed"
+    );
 }
 
 #[test]
@@ -161,9 +220,15 @@ fn generate_is_the_same_for_the_same_seed() {
     assert_eq!(room.ok("generate digits --rows 40 --seed 5 -o -"), a);
     assert_ne!(room.ok("generate digits --rows 40 --seed 6 -o -"), a);
     assert_eq!(a.lines().count(), 41);
-    assert!(a.starts_with("label,pixel0,pixel1,") && a.lines().next().is_some_and(|l| l.ends_with(",pixel783")));
+    assert!(
+        a.starts_with("label,pixel0,pixel1,")
+            && a.lines().next().is_some_and(|l| l.ends_with(",pixel783"))
+    );
     for line in a.lines().skip(1) {
-        let cells: Vec<u8> = line.split(',').map(|cell| cell.parse().expect("a byte")).collect();
+        let cells: Vec<u8> = line
+            .split(',')
+            .map(|cell| cell.parse().expect("a byte"))
+            .collect();
         assert!(cells.len() == 785 && cells[0] < 10);
     }
 }
@@ -179,7 +244,10 @@ fn a_reader_that_goes_away_is_no_failure() {
         .expect("the program runs");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("the program ends");
-    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    assert_eq!(
+        (output.status.code(), output.stderr.as_slice()),
+        (Some(0), &b""[..])
+    );
 }
 
 #[test]
@@ -189,6 +257,9 @@ fn help_of_every_command_has_an_example_and_fits_a_screen() {
     assert!(room.ok("--version").contains(env!("CARGO_PKG_VERSION")));
     for command in ["train", "evaluate", "predict", "inspect", "generate"] {
         let help = room.ok(&format!("{command} --help"));
-        assert!(help.contains("Example: mlp-fast") && help.lines().count() <= 60, "{help}");
+        assert!(
+            help.contains("Example: mlp-fast") && help.lines().count() <= 60,
+            "{help}"
+        );
     }
 }

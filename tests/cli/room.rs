@@ -76,7 +76,10 @@ impl Room {
             "{arguments}: not one sentence at the end: {told}"
         );
         for word in words {
-            assert!(sentence.contains(word), "{arguments}: no `{word}` in: {told}");
+            assert!(
+                sentence.contains(word),
+                "{arguments}: no `{word}` in: {told}"
+            );
         }
         assert_eq!(outcome.stdout, "", "{arguments}");
         assert!(self.files() == before, "{arguments}: files were written");
@@ -113,8 +116,18 @@ impl Room {
         let mut text = String::from("length,width,kind\n");
         for i in 0..rows {
             let jitter = (i * 7 % 11) as f64 / 10.0;
-            let (length, kind) = if i % 3 == 0 { (7.0, "rose") } else { (2.0, "lily, white") };
-            writeln!(text, "{},{},\"{kind}\"", length + jitter, 1.0 + jitter / 2.0).expect("a string");
+            let (length, kind) = if i % 3 == 0 {
+                (7.0, "rose")
+            } else {
+                (2.0, "lily, white")
+            };
+            writeln!(
+                text,
+                "{},{},\"{kind}\"",
+                length + jitter,
+                1.0 + jitter / 2.0
+            )
+            .expect("a string");
         }
         self.write(name, text);
     }
@@ -140,7 +153,13 @@ impl Room {
         for i in 0..rows {
             let label = i * 5 % 4;
             answers.push(label as u8);
-            pixels.extend((0..16).map(|p| if p / 4 == label { 200 + (i % 50) as u8 } else { (i * p % 60) as u8 }));
+            pixels.extend((0..16).map(|p| {
+                if p / 4 == label {
+                    200 + (i % 50) as u8
+                } else {
+                    (i * p % 60) as u8
+                }
+            }));
         }
         self.write(images, pixels);
         self.write(labels, answers);

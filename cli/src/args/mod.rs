@@ -12,15 +12,17 @@ use mlp_core::team::available_threads;
 use mlp_core::{Error, Isa};
 
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
-pub(crate) use value::{BatchSize, Hidden};
+pub(crate) use value::BatchSize;
 use value::count;
 
 /// Train and run multi-layer perceptrons on the CPU: a data file in, a model and a picture of how it learned out.
 #[derive(Debug, Parser)]
 #[command(name = "mlp-fast", version)]
-#[command(after_help = "DATA is `digits` (built in), `mnist`, `fashion-mnist`, a CSV file, an IDX file of images \
+#[command(
+    after_help = "DATA is `digits` (built in), `mnist`, `fashion-mnist`, a CSV file, an IDX file of images \
     or a folder of IDX files.\nResults go to standard output, progress and notes to standard error. \
-    Exit codes: 0 done, 1 failed, 2 usage.")]
+    Exit codes: 0 done, 1 failed, 2 usage."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -44,7 +46,7 @@ pub(crate) enum Command {
 /// How DATA is found and read.
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {
-    /// Column with the answers: its name, or its number from 1, -1 being the last [default: label, target, class or y, else the last]
+    /// Answers: a column's name, or number from 1 (-1: last) [default: label, target, class, y, or the last]
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub(crate) label: Option<String>,
     /// Whether the CSV has a header line
@@ -53,9 +55,6 @@ pub(crate) struct DataArgs {
     /// Folder that holds mnist/ and fashion-mnist/ [default: $MLP_FAST_DATA, else data]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Rows to draw of the built-in digits
-    #[arg(long, value_name = "N", value_parser = count, default_value = "10000", help_heading = "Data")]
-    pub(crate) rows: usize,
     /// Use the first N rows only
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
     pub(crate) take: Option<usize>,
@@ -106,7 +105,9 @@ pub(crate) struct EvaluateArgs {
 
 /// Write what a model says about each row.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: mlp-fast predict model.safetensors test.csv --format kaggle -o submission.csv")]
+#[command(
+    after_help = "Example: mlp-fast predict model.safetensors test.csv --format kaggle -o submission.csv"
+)]
 pub(crate) struct PredictArgs {
     /// Model file
     pub(crate) model: PathBuf,

@@ -13,7 +13,9 @@ use super::{DataArgs, MachineArgs};
 
 /// Train a network and write its model, learning curves and history.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: mlp-fast train mnist --hidden 256,128 --dropout 0.2 --patience 5 -o mnist.safetensors")]
+#[command(
+    after_help = "Example: mlp-fast train mnist --hidden 256,128 --dropout 0.2 --patience 5 -o mnist.safetensors"
+)]
 pub(crate) struct TrainArgs {
     /// Data set: digits, mnist, fashion-mnist, a CSV file, IDX images or a folder of IDX files
     #[arg(default_value = "digits")]
@@ -21,41 +23,74 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub(crate) source: DataArgs,
+    /// Built-in digits to draw, and a fifth as many to test [default: 30000]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
+    pub(crate) rows: Option<usize>,
     /// What the answers are: auto, classes, values
     #[arg(long, value_enum, default_value_t = Task::Auto, hide_possible_values = true, help_heading = "Data")]
     pub(crate) task: Task,
-    #[arg(help = names("Scaling, fitted on the training rows", ScalingKind::NAMES))]
+    #[arg(help = names("Fitted on the training rows", ScalingKind::NAMES))]
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ScalingKind::parse, help_heading = "Data")]
     pub(crate) scale: ScalingKind,
     /// Share of the rows held out of training to watch it
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.1", help_heading = "Data")]
     pub(crate) validation: f64,
     /// Hold out the rows of this file instead
-    #[arg(long, value_name = "FILE", conflicts_with = "validation", help_heading = "Data")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "validation",
+        help_heading = "Data"
+    )]
     pub(crate) validation_data: Option<String>,
     /// How rows are held out: auto, stratified (each class alike), random
     #[arg(long, value_enum, default_value_t = Split::Auto, hide_possible_values = true, help_heading = "Data")]
     pub(crate) split: Split,
 
     /// Units of the hidden layers, `none` for a linear model
-    #[arg(long, value_name = "UNITS,..", default_value = "128", help_heading = "Network")]
+    #[arg(
+        long,
+        value_name = "UNITS,..",
+        default_value = "128",
+        help_heading = "Network"
+    )]
     pub(crate) hidden: Hidden,
-    #[arg(help = names("Activation of the hidden layers, one for all or one for each", Activation::NAMES))]
-    #[arg(long, value_name = "NAME,..", default_value = "relu", help_heading = "Network")]
+    #[arg(help = names("Of the hidden layers, one for all or for each", Activation::NAMES))]
+    #[arg(
+        long,
+        value_name = "NAME,..",
+        default_value = "relu",
+        help_heading = "Network"
+    )]
     #[arg(value_delimiter = ',', value_parser = Activation::parse)]
     pub(crate) activation: Vec<Activation>,
-    /// Activation of the output: one of these, or auto (softmax for classes, identity for values)
-    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Network")]
+    /// One of these or auto: softmax for classes, identity for values
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "auto",
+        help_heading = "Network"
+    )]
     pub(crate) output_activation: String,
     #[arg(help = names("First weights", Init::NAMES))]
-    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Network")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "auto",
+        help_heading = "Network"
+    )]
     #[arg(value_parser = Init::parse)]
     pub(crate) init: Init,
     /// Layers without bias
     #[arg(long, help_heading = "Network")]
     pub(crate) no_bias: bool,
-    /// Share of the hidden units dropped in a step, for all layers or for each
-    #[arg(long, value_name = "P,..", default_value = "0", help_heading = "Network")]
+    /// Share of hidden units dropped in a step, for all layers or for each
+    #[arg(
+        long,
+        value_name = "P,..",
+        default_value = "0",
+        help_heading = "Network"
+    )]
     #[arg(value_delimiter = ',', value_parser = share)]
     pub(crate) dropout: Vec<f64>,
     /// Share of the inputs dropped in a step
@@ -63,10 +98,20 @@ pub(crate) struct TrainArgs {
     pub(crate) input_dropout: f64,
 
     #[arg(help = names("Loss: auto", Loss::NAMES))]
-    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "auto",
+        help_heading = "Training"
+    )]
     pub(crate) loss: String,
     #[arg(help = names("Optimiser", Optimizer::NAMES))]
-    #[arg(long, value_name = "NAME", default_value = "adam", help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "adam",
+        help_heading = "Training"
+    )]
     pub(crate) optimizer: String,
     /// Learning rate
     #[arg(long, value_name = "X", default_value = "1e-3", value_parser = not_negative, allow_negative_numbers = true)]
@@ -97,7 +142,13 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "X", default_value = "0", value_parser = not_negative, help_heading = "Training")]
     pub(crate) l2: f64,
     /// Rows of a step, `full` for all
-    #[arg(short, long, value_name = "N", default_value = "128", help_heading = "Training")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value = "128",
+        help_heading = "Training"
+    )]
     pub(crate) batch_size: BatchSize,
     /// Passes over the data
     #[arg(short, long, value_name = "N", default_value = "10", value_parser = count, help_heading = "Training")]
@@ -115,7 +166,13 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_enum, default_value_t = Monitored::Loss, hide_possible_values = true, help_heading = "Training")]
     pub(crate) monitor: Monitored,
     /// Seed of the first weights, the split, the order and dropout
-    #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = "Training")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        help_heading = "Training"
+    )]
     pub(crate) seed: u64,
 
     #[command(flatten)]
@@ -172,14 +229,15 @@ fn of_optimizers(text: &str, setting: &str) -> String {
     let mut default = 0.0;
     let mut names = Vec::new();
     for name in Optimizer::NAMES {
-        let settings = Optimizer::parse(name, 0.0).map_or_else(|_| Vec::new(), |one| one.settings());
+        let settings =
+            Optimizer::parse(name, 0.0).map_or_else(|_| Vec::new(), |one| one.settings());
         let found = settings.iter().find(|(key, _)| option_of(key) == setting);
         if let Some((_, value)) = found {
             default = *value;
             names.push(*name);
         }
     }
-    format!("{text} [default: {default}; of {}]", names.join(", "))
+    format!("{text} [default: {default:?}; of {}]", names.join(", "))
 }
 
 /// The option for a setting of an optimiser: they have the same name, but for the moving average's momentum.

@@ -13,7 +13,9 @@ impl std::str::FromStr for Hidden {
         }
         text.split(',')
             .map(|units| match whole(units)? {
-                0 => Err("a layer has at least one unit, and `none` means no hidden layer".to_owned()),
+                0 => Err(
+                    "a layer has at least one unit, and `none` means no hidden layer".to_owned(),
+                ),
                 units => Ok(units),
             })
             .collect::<Result<_, _>>()
@@ -101,7 +103,10 @@ mod tests {
         assert!("0".parse::<BatchSize>().is_err() && count("0").is_err() && count("x").is_err());
         assert_eq!((share("0"), share("0.99")), (Ok(0.0), Ok(0.99)));
         assert!(share("1").is_err() && share("-0.1").is_err() && share("nan").is_err());
-        assert_eq!((not_negative("1e-3"), not_negative("0")), (Ok(1e-3), Ok(0.0)));
+        assert_eq!(
+            (not_negative("1e-3"), not_negative("0")),
+            (Ok(1e-3), Ok(0.0))
+        );
         assert!(not_negative("-1e-9").is_err() && not_negative("inf").is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Preprocessing, Saved, SavedLayer, TargetMeta, Task};
+use crate::dataset::options::Expected;
 use crate::dataset::{Dataset, Inputs, Scaling, Targets};
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
@@ -65,6 +66,19 @@ impl Model {
     /// As [`write`](super::write).
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         super::write(path, &self.to_saved())
+    }
+
+    /// What data must be like for this model to predict from it or to be measured on it.
+    pub fn expected(&self) -> Expected {
+        Expected {
+            inputs: self.network.inputs(),
+            columns: self.columns.clone(),
+            label: self.target.column.clone(),
+            classes: match self.target.task {
+                Task::Classes => Some(self.target.names.clone()),
+                Task::Values => None,
+            },
+        }
     }
 
     /// The outputs for raw rows on at most `threads` threads, `[rows, outputs]`.
