@@ -6,56 +6,19 @@
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
-use pulp::{Simd, WithSimd};
-
+use super::layer_rows::{HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
+use super::mask::{Draw, Mask, MaskRow};
 use super::share::Share;
 use crate::dataset::{Inputs, Targets};
 use crate::isa::Isa;
-use crate::nn::loss::{loss_backward, loss_forward};
-use crate::nn::{Loss, Network, RowLoss, Target};
-use crate::rng::{cell_hash, cell_key};
+use crate::nn::{Loss, Network, RowLoss};
 use crate::team::MOST_THREADS;
-use crate::tensor::activation::{Activation, activation_backward};
+use crate::tensor::MatMut;
 use crate::tensor::gemm::{Epilogue, Rows, RowsByPanels, Segment};
 use crate::tensor::matrix::Aligned;
-use crate::tensor::{LINE, MatMut, padded};
 
 /// All members' shares, held for reading.
 pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>; MOST_THREADS];
-
-/// An odd number of lines that holds `n` floats.
-fn odd_lines(n: usize) -> usize {
-    (n.div_ceil(LINE) | 1) * LINE
-}
-
-/// What the rows of one layer leave behind.
-#[derive(Debug)]
-struct LayerRows {
-    outputs: usize,
-    activation: Activation,
-    /// The distance between rows of all that follows.
-    stride: usize,
-    output: Aligned,
-    /// z, where f' is computed from it; else empty.
-    preactivation: Aligned,
-    /// The rate at which the next layer drops this one's outputs, and the outputs after that; empty at rate 0.
-    dropout: f32,
-    dropped: Aligned,
-    /// dL/dz, row by row,
-    delta: Aligned,
-    /// and in panels, `[panel, row, 16]`; empty where one panel is the same as the rows.
-    delta_panels: Aligned,
-}
-
-/// Which rows of the data, and how they are met in training.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Draw {
-    /// The seed and the epoch, for dropout.
-    pub(super) seed: u64,
-    pub(super) epoch: usize,
-    /// Where in the epoch's order the first row stands.
-    pub(super) position: usize,
-}
 
 /// One thread's rows of the batch.
 #[derive(Debug)]
@@ -73,27 +36,6 @@ pub(super) struct Block {
 impl Block {
     /// Room for `capacity` rows; `results` is how many rows' losses it can hold.
     pub(super) fn new(network: &Network, loss: Loss, capacity: usize, results: usize) -> Self {
-        let layer = |l: usize| {
-            let layer = &network.layers()[l];
-            let next_dropout = network
-                .layers()
-                .get(l + 1)
-                .map_or(0.0, |next| next.dropout());
-            let stride = odd_lines(layer.outputs());
-            let room = |wanted: bool| Aligned::zeroed(if wanted { capacity * stride } else { 0 });
-            let panels = padded(layer.outputs());
-            LayerRows {
-                outputs: layer.outputs(),
-                activation: layer.activation(),
-                stride,
-                output: room(true),
-                preactivation: room(layer.activation().needs_preactivation()),
-                dropout: next_dropout,
-                dropped: room(next_dropout > 0.0),
-                delta: room(true),
-                delta_panels: Aligned::zeroed(if panels > LINE { capacity * panels } else { 0 }),
-            }
-        };
         let input_stride = odd_lines(network.inputs());
         Self {
             isa: network.isa(),
@@ -102,7 +44,9 @@ impl Block {
             input: Aligned::zeroed(capacity * input_stride),
             input_stride,
             input_dropout: network.layers()[0].dropout(),
-            layers: (0..network.layers().len()).map(layer).collect(),
+            layers: (0..network.layers().len())
+                .map(|l| LayerRows::new(network, l, capacity))
+                .collect(),
             results: vec![
                 RowLoss {
                     loss: 0.0,
@@ -300,195 +244,6 @@ impl Block {
             stride,
             len: self.rows,
             lines: panels.as_chunks().0,
-        }
-    }
-}
-
-impl LayerRows {
-    /// What the next layer was given in training.
-    fn given(&self) -> &[f32] {
-        if self.dropped.is_empty() {
-            &self.output
-        } else {
-            &self.dropped
-        }
-    }
-
-    /// Row r of the gradient as lines of the panels.
-    #[inline(always)]
-    fn spread(&mut self, r: usize, rows: usize) {
-        let lines = self.delta_panels.as_chunks_mut::<LINE>().0;
-        let row = self.delta[r * self.stride..][..padded(self.outputs)]
-            .as_chunks::<LINE>()
-            .0;
-        for (line, panel) in row.iter().zip(lines.chunks_exact_mut(rows)) {
-            panel[r] = *line;
-        }
-    }
-}
-
-/// Which outputs of a layer are dropped: a hash of seed, epoch, row and unit, so that no split can change it.
-#[derive(Clone, Copy, Debug)]
-struct Mask {
-    draw: Draw,
-    layer: usize,
-    /// Hashes below are dropped.
-    threshold: u32,
-    scale: f32,
-}
-
-impl Mask {
-    fn new(draw: Draw, layer: usize, rate: f32) -> Self {
-        Self {
-            draw,
-            layer,
-            threshold: (f64::from(rate) * 4_294_967_296.0) as u32,
-            scale: 1.0 / (1.0 - rate),
-        }
-    }
-
-    /// x = 0 where dropped, else x / (1 - rate), for the r-th row.
-    #[inline(always)]
-    fn apply(&self, r: usize, row: &mut [f32]) {
-        let Draw {
-            seed,
-            epoch,
-            position,
-        } = self.draw;
-        let key = cell_key(seed, self.layer as u64, epoch as u64, (position + r) as u64);
-        for (unit, x) in row.iter_mut().enumerate() {
-            *x = if cell_hash(key, unit as u32) < self.threshold {
-                0.0
-            } else {
-                *x * self.scale
-            };
-        }
-    }
-}
-
-/// [`Mask::apply`].
-struct MaskRow<'a> {
-    mask: Mask,
-    r: usize,
-    row: &'a mut [f32],
-}
-
-impl WithSimd for MaskRow<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.mask.apply(self.r, self.row);
-    }
-}
-
-/// The target of row `i` of the data.
-#[inline(always)]
-fn target(targets: &Targets, i: usize) -> Target<'_> {
-    match targets {
-        Targets::Classes { labels, .. } => Target::Class(labels[i]),
-        Targets::Values { values, .. } => Target::Values(values.row(i)),
-    }
-}
-
-/// Losses and dL/dz of the last layer.
-struct OutputDelta<'a> {
-    loss: Loss,
-    rows: usize,
-    targets: &'a Targets,
-    indices: &'a [u32],
-    layer: &'a mut LayerRows,
-    results: &'a mut [RowLoss],
-}
-
-impl WithSimd for OutputDelta<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            loss,
-            rows,
-            targets,
-            indices,
-            layer,
-            results,
-        } = self;
-        let (n, width) = (layer.outputs, padded(layer.outputs));
-        let kept = layer.activation.needs_preactivation();
-        for (r, (&index, result)) in indices.iter().zip(results).enumerate() {
-            let at = r * layer.stride..r * layer.stride + width;
-            layer.delta[at.clone()].copy_from_slice(&layer.output[at.clone()]);
-            let saved = if kept {
-                &mut layer.preactivation
-            } else {
-                &mut layer.output
-            };
-            let (row, saved) = (&mut layer.delta[at.clone()], &mut saved[at]);
-            let target = target(targets, index as usize);
-            *result = loss_backward(simd, loss, layer.activation, row, n, target, saved);
-            layer.spread(r, rows);
-        }
-    }
-}
-
-/// Losses of the last layer.
-struct OutputLoss<'a> {
-    loss: Loss,
-    targets: &'a Targets,
-    first: usize,
-    layer: &'a mut LayerRows,
-    results: &'a mut [RowLoss],
-}
-
-impl WithSimd for OutputLoss<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let (n, stride) = (self.layer.outputs, self.layer.stride);
-        for (r, result) in self.results.iter_mut().enumerate() {
-            let row = &mut self.layer.output[r * stride..][..padded(n)];
-            *result = loss_forward(
-                simd,
-                self.loss,
-                row,
-                n,
-                target(self.targets, self.first + r),
-            );
-        }
-    }
-}
-
-/// dL/dz of a hidden layer from dL/d(what the next layer was given).
-struct HiddenDelta<'a> {
-    rows: usize,
-    mask: Option<Mask>,
-    layer: &'a mut LayerRows,
-}
-
-impl WithSimd for HiddenDelta<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let layer = self.layer;
-        let (n, width) = (layer.outputs, padded(layer.outputs));
-        let saved = if layer.activation.needs_preactivation() {
-            &layer.preactivation
-        } else {
-            &layer.output
-        };
-        for r in 0..self.rows {
-            let at = r * layer.stride..r * layer.stride + width;
-            let row = &mut layer.delta[at.clone()];
-            if let Some(mask) = self.mask {
-                mask.apply(r, &mut row[..n]);
-            }
-            activation_backward(simd, layer.activation, &saved[at], row, n);
-        }
-        for r in 0..self.rows {
-            layer.spread(r, self.rows);
         }
     }
 }

@@ -6,6 +6,9 @@
 mod block;
 mod fit;
 mod history;
+mod layer_rows;
+mod leader;
+mod mask;
 mod share;
 
 pub use history::{Epoch, Flow, History, Step, Stop};
