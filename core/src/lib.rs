@@ -1,6 +1,7 @@
 //! Multi-layer perceptrons on a CPU.
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
+mod choice;
 pub mod dataset;
 pub mod error;
 pub mod isa;

@@ -1,1 +1,211 @@
-//! (room: team)
+//! The threads of one fit: started together, marching in step, gone when the call returns.
+//!
+//! [`run`] starts the members of a team in a scope; the calling thread is member 0. All run the same function and meet
+//! at [`Member::wait`], a barrier that spins for a few microseconds and then sleeps, so that a core busy with
+//! something else costs a step no more than it must. If a member panics, the others are released with
+//! [`Broken`] and the panic reaches the caller of [`run`].
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// The largest team.
+pub const MOST_THREADS: usize = 64;
+
+/// Polls before a waiting member goes to sleep: some microseconds.
+const SPINS: usize = 4096;
+
+/// Another member of the team has panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
+/// How many threads the affinity mask and the control group allow this process.
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+}
+
+/// A barrier for a fixed number of threads.
+#[derive(Debug)]
+struct Barrier {
+    size: usize,
+    arrived: AtomicUsize,
+    generation: AtomicUsize,
+    sleepers: AtomicUsize,
+    broken: AtomicBool,
+    lock: Mutex<()>,
+    wake: Condvar,
+}
+
+impl Barrier {
+    fn new(size: usize) -> Self {
+        Self {
+            size,
+            arrived: AtomicUsize::new(0),
+            generation: AtomicUsize::new(0),
+            sleepers: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+            lock: Mutex::new(()),
+            wake: Condvar::new(),
+        }
+    }
+
+    fn wait(&self) -> Result<(), Broken> {
+        if self.size == 1 {
+            return Ok(());
+        }
+        let generation = self.generation.load(Ordering::Acquire);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.release(generation.wrapping_add(1));
+        } else {
+            self.await_change(generation);
+        }
+        if self.broken.load(Ordering::Acquire) { Err(Broken) } else { Ok(()) }
+    }
+
+    /// Opens the next generation. A sleeper counts itself before it looks at the generation for the last time, and
+    /// the generation is written before the sleepers are counted, both sequentially consistent: one of the two sees
+    /// the other.
+    fn release(&self, generation: usize) {
+        self.generation.store(generation, Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            self.wake.notify_all();
+        }
+    }
+
+    fn await_change(&self, generation: usize) {
+        let passed = || self.generation.load(Ordering::SeqCst) != generation || self.broken.load(Ordering::SeqCst);
+        for _ in 0..SPINS {
+            if passed() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        while !passed() {
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn break_up(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wake.notify_all();
+    }
+}
+
+/// One thread of a team.
+#[derive(Debug)]
+pub struct Member<'a> {
+    index: usize,
+    barrier: &'a Barrier,
+}
+
+impl Member<'_> {
+    /// Which member this is: 0 is the calling thread.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// How many members there are.
+    pub fn size(&self) -> usize {
+        self.barrier.size
+    }
+
+    /// Waits for all the others; what each wrote before is seen by all after.
+    ///
+    /// # Errors
+    /// When another member has panicked: return at once.
+    #[inline]
+    pub fn wait(&self) -> Result<(), Broken> {
+        self.barrier.wait()
+    }
+}
+
+/// Breaks the barrier up when a member leaves by a panic.
+struct Alarm<'a>(&'a Barrier);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.break_up();
+        }
+    }
+}
+
+/// Runs `work` on `size` threads and returns what member 0 returned.
+///
+/// # Panics
+/// With the panic of a member, once all have ended.
+pub fn run<T: Send>(size: usize, work: impl Fn(Member<'_>) -> T + Sync) -> T {
+    let barrier = Barrier::new(size.clamp(1, MOST_THREADS));
+    let member = |index| {
+        let _alarm = Alarm(&barrier);
+        work(Member { index, barrier: &barrier })
+    };
+    std::thread::scope(|scope| {
+        for index in 1..barrier.size {
+            let member = &member;
+            scope.spawn(move || member(index));
+        }
+        member(0)
+    })
+}
+
+/// The part of `total` units that falls to member `index` of `size`, in multiples of `unit` but for the last.
+pub fn share(total: usize, unit: usize, index: usize, size: usize) -> std::ops::Range<usize> {
+    let units = total.div_ceil(unit);
+    let cut = |i: usize| (units * i / size * unit).min(total);
+    cut(index)..cut(index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Broken, run, share};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn nobody_passes_before_all_have_come() {
+        for size in [1, 2, 3, 8] {
+            let count = AtomicUsize::new(0);
+            run(size, |member| {
+                for round in 1..=2000 {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    member.wait().unwrap();
+                    assert_eq!(count.load(Ordering::Relaxed), round * size);
+                    member.wait().unwrap();
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_releases_the_others_and_reaches_the_caller() {
+        for culprit in [0, 2] {
+            let released = AtomicUsize::new(0);
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                run(4, |member| {
+                    member.wait().unwrap();
+                    assert!(member.index() != culprit, "on purpose");
+                    while member.wait() != Err(Broken) {}
+                    released.fetch_add(1, Ordering::Relaxed);
+                });
+            }));
+            assert!(result.is_err());
+            assert_eq!(released.load(Ordering::Relaxed), 3);
+        }
+    }
+
+    #[test]
+    fn shares_cover_everything_once() {
+        for (total, unit, size) in [(784, 4, 3), (10, 16, 2), (0, 4, 2), (64, 16, 8)] {
+            let shares: Vec<_> = (0..size).map(|index| share(total, unit, index, size)).collect();
+            assert_eq!(shares[0].start, 0);
+            assert_eq!(shares[size - 1].end, total);
+            assert!(shares.windows(2).all(|pair| pair[0].end == pair[1].start && pair[0].end % unit == 0
+                || pair[0].end == total));
+        }
+    }
+}

@@ -1,1 +1,314 @@
-//! (room: dataset)
+//! Data to train on: [`Dataset`] pairs [`Inputs`], `[rows, features]`, with [`Targets`], a class or some values a row.
+//!
+//! Readers (feature `files`) fill it from CSV (`csv`), from IDX (`idx`), or from whatever a person names (`source`).
+//! Inputs stay as they came, bytes as bytes; a [`Scaling`] fitted on the training rows is applied when rows are gathered
+//! into a batch. Classes are kept as numbers: one-hot targets exist only inside the loss.
+
+mod gather;
+mod inputs;
+pub mod scaling;
+mod split;
+
+use std::collections::HashSet;
+
+use crate::error::{Error, Kind};
+use crate::tensor::Matrix;
+
+pub use inputs::Inputs;
+pub use scaling::{Scaling, ScalingKind};
+
+/// Inputs and what they should lead to, row by row.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    inputs: Inputs,
+    targets: Targets,
+}
+
+/// What each row should lead to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// One class a row: `names[labels[row]]`.
+    Classes {
+        /// The number of the class of each row.
+        labels: Vec<u32>,
+        /// The names of the classes, at least two.
+        names: Vec<String>,
+    },
+    /// One or more numbers a row.
+    Values {
+        /// `[rows, values]`.
+        values: Matrix,
+        /// The names of the values.
+        names: Vec<String>,
+    },
+}
+
+impl Targets {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Classes { labels, .. } => labels.len(),
+            Self::Values { values, .. } => values.rows(),
+        }
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The width of the output that fits: the number of classes, or of values.
+    pub fn width(&self) -> usize {
+        self.names().len()
+    }
+
+    /// The names of the classes, or of the values.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Classes { names, .. } | Self::Values { names, .. } => names,
+        }
+    }
+
+    #[track_caller]
+    fn select(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Classes { labels, names } => Self::Classes {
+                labels: rows.iter().map(|&row| labels[row]).collect(),
+                names: names.clone(),
+            },
+            Self::Values { values, names } => {
+                let mut selected = Matrix::zeros(rows.len(), values.cols());
+                for (to, &from) in rows.iter().enumerate() {
+                    selected.row_mut(to).copy_from_slice(values.row(from));
+                }
+                Self::Values {
+                    values: selected,
+                    names: names.clone(),
+                }
+            }
+        }
+    }
+}
+
+impl Dataset {
+    /// Inputs with a class for each row, `names[labels[row]]`.
+    ///
+    /// # Errors
+    /// When there is not one label for each row, a label has no name, or there are fewer than two or equal names.
+    pub fn classes(inputs: Inputs, labels: Vec<u32>, names: Vec<String>) -> Result<Self, Error> {
+        if let Some(label) = labels.iter().find(|&&label| label as usize >= names.len()) {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "label {label} has no name: there are {} classes",
+                    names.len()
+                ),
+            ));
+        }
+        if names.len() < 2 {
+            return Err(Error::new(
+                Kind::Data,
+                format!("at least two classes are needed, {} given", names.len()),
+            ));
+        }
+        let mut seen = HashSet::new();
+        if let Some(name) = names.iter().find(|&name| !seen.insert(name)) {
+            return Err(Error::new(
+                Kind::Data,
+                format!("two classes are named `{name}`"),
+            ));
+        }
+        Self::pair(inputs, Targets::Classes { labels, names })
+    }
+
+    /// Inputs with the values that each row should lead to, `[rows, values]`, named `target`, or `target 1`, `target 2`..
+    ///
+    /// # Errors
+    /// When there is not one row of values for each row of inputs, or they have no columns.
+    pub fn values(inputs: Inputs, values: Matrix) -> Result<Self, Error> {
+        let names = match values.cols() {
+            1 => vec!["target".to_owned()],
+            n => (1..=n).map(|i| format!("target {i}")).collect(),
+        };
+        Self::named_values(inputs, values, names)
+    }
+
+    /// [`values`](Self::values) with these names.
+    ///
+    /// # Errors
+    /// When there is not one row of values for each row of inputs, they have no columns, or not one name for each.
+    pub fn named_values(inputs: Inputs, values: Matrix, names: Vec<String>) -> Result<Self, Error> {
+        if values.cols() == 0 || values.cols() != names.len() {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "{} names were given for {} target columns",
+                    names.len(),
+                    values.cols()
+                ),
+            ));
+        }
+        Self::pair(inputs, Targets::Values { values, names })
+    }
+
+    fn pair(inputs: Inputs, targets: Targets) -> Result<Self, Error> {
+        if inputs.rows() != targets.len() {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "there are {} rows of inputs, but {} targets",
+                    inputs.rows(),
+                    targets.len()
+                ),
+            ));
+        }
+        // Batches name their rows by u32.
+        if u32::try_from(inputs.rows()).is_err() {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "{} rows are more than the {} that a dataset holds",
+                    inputs.rows(),
+                    u32::MAX
+                ),
+            ));
+        }
+        Ok(Self { inputs, targets })
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.inputs.rows()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The inputs.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// The targets.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The width of the output that fits: the number of classes, or of values.
+    pub fn target_width(&self) -> usize {
+        self.targets.width()
+    }
+
+    /// Its inputs, without the targets.
+    #[must_use]
+    pub fn into_inputs(self) -> Inputs {
+        self.inputs
+    }
+
+    /// How many rows each class has; nothing for values.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let Targets::Classes { labels, names } = &self.targets else {
+            return Vec::new();
+        };
+        let mut counts = vec![0; names.len()];
+        for &label in labels {
+            counts[label as usize] += 1;
+        }
+        counts
+    }
+
+    /// A copy of these rows, in this order.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    #[track_caller]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            inputs: self.inputs.select(rows),
+            targets: self.targets.select(rows),
+        }
+    }
+
+    /// The first `rows` rows, or all if there are not so many.
+    #[must_use]
+    pub fn take(self, rows: usize) -> Self {
+        if rows >= self.len() {
+            return self;
+        }
+        self.select(&(0..rows).collect::<Vec<_>>())
+    }
+
+    /// Random rows to train on, `train_share` of all (rounded), and the rest, each in the order of the data.
+    ///
+    /// # Errors
+    /// When the share is not between 0 and 1, or one side would be empty.
+    pub fn split(&self, train_share: f64, seed: u64) -> Result<(Self, Self), Error> {
+        let (train, held_out) = split::random(self.len(), train_share, seed)?;
+        Ok((self.select(&train), self.select(&held_out)))
+    }
+
+    /// [`split`](Self::split) that gives every class the same share, as far as whole rows go.
+    ///
+    /// # Errors
+    /// When the targets are not classes, the share is not between 0 and 1, or one side would be empty.
+    pub fn split_stratified(&self, train_share: f64, seed: u64) -> Result<(Self, Self), Error> {
+        let Targets::Classes { labels, names } = &self.targets else {
+            return Err(Error::new(
+                Kind::Setting,
+                "a stratified split needs classes, and these targets are values",
+            ));
+        };
+        let (train, held_out) = split::stratified(labels, names.len(), train_share, seed)?;
+        Ok((self.select(&train), self.select(&held_out)))
+    }
+
+    /// The same rows, their inputs seen through this scaling, which takes the place of the one that they had.
+    ///
+    /// # Errors
+    /// When it is a scaling of another number of columns.
+    pub fn scaled(self, scaling: Scaling) -> Result<Self, Error> {
+        Ok(Self {
+            inputs: self.inputs.with_scaling(scaling)?,
+            targets: self.targets,
+        })
+    }
+
+    /// The same rows with the classes numbered as in `names`, which is how a model that was trained on other data
+    /// numbers them.
+    ///
+    /// # Errors
+    /// When the targets are not classes, or a row has a class that is not among them.
+    pub fn with_classes(self, names: &[String]) -> Result<Self, Error> {
+        let Targets::Classes { labels, names: old } = self.targets else {
+            return Err(Error::new(
+                Kind::Data,
+                "classes are expected, and these targets are values",
+            ));
+        };
+        let number: Vec<Option<usize>> = old
+            .iter()
+            .map(|name| names.iter().position(|known| known == name))
+            .collect();
+        let labels = labels
+            .iter()
+            .enumerate()
+            .map(|(row, &label)| {
+                number[label as usize].map(|label| label as u32).ok_or_else(|| {
+                    Error::new(
+                        Kind::Data,
+                        format!(
+                            "row {} has class `{}`, which is not among the {} classes that are expected",
+                            row + 1,
+                            old[label as usize],
+                            names.len()
+                        ),
+                    )
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Self::classes(self.inputs, labels, names.to_vec())
+    }
+}

@@ -156,6 +156,7 @@ impl Matrix {
             cols: self.cols,
             stride: padded(self.cols),
             data: &mut self.data,
+            padded: true,
         }
     }
 
@@ -189,6 +190,7 @@ pub struct MatMut<'a> {
     rows: usize,
     cols: usize,
     stride: usize,
+    padded: bool,
 }
 
 #[track_caller]
@@ -255,20 +257,36 @@ impl<'a> MatRef<'a> {
     }
 }
 
-impl MatMut<'_> {
+impl<'a> MatMut<'a> {
     /// A view of `rows` x `cols` elements, row r starting at `r * stride`.
     ///
     /// # Panics
     /// When the slice is too short or the stride less than `cols`.
     #[track_caller]
-    pub fn new(data: &mut [f32], rows: usize, cols: usize, stride: usize) -> MatMut<'_> {
+    pub fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
         check(data.len(), rows, cols, stride);
-        MatMut {
+        Self {
             data,
             rows,
             cols,
             stride,
+            padded: false,
         }
+    }
+
+    /// The same view, its rows ending in padding to whole lines that may be written (with zeros).
+    ///
+    /// # Panics
+    /// When the slice or the stride has no room for the padding.
+    #[track_caller]
+    pub fn assume_padded(self) -> Self {
+        check(self.data.len(), self.rows, padded(self.cols), self.stride);
+        Self { padded: true, ..self }
+    }
+
+    /// Whether the rows end in padding to whole lines.
+    pub fn is_padded(&self) -> bool {
+        self.padded
     }
 
     /// The number of rows.
@@ -292,6 +310,11 @@ impl MatMut<'_> {
         self.data
     }
 
+    /// The elements from the first on, padding included, for as long as they were lent.
+    pub fn into_data(self) -> &'a mut [f32] {
+        self.data
+    }
+
     /// One row.
     ///
     /// # Panics
@@ -308,7 +331,7 @@ impl MatMut<'_> {
             data: self.data,
             rows: self.rows,
             cols: self.cols,
-            stride: self.stride,
+            stride: self.stride, padded: self.padded,
         }
     }
 

@@ -1,0 +1,163 @@
+//! Gathering: random rows of a dataset, widened and scaled, into the aligned batch that the first layer reads.
+//!
+//! ```text
+//! for each index i:  out[i][j] = (x[indices[i]][j] - shift[j]) * scale[j],  0 in the padding
+//! ```
+//! Exactly two f32 operations a value, never fused, on every instruction set and for bytes and f32 alike, so the same
+//! values give the same bits. pulp has no conversion from bytes; the loops are plain loops over slices, which the
+//! compiler vectorises for the instruction set that the caller's body is compiled for (`vpmovzxbd`, `vcvtdq2ps`).
+//! One shift and scale for all columns (pixels / 255) stays in registers instead of being streamed from two arrays.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use crate::dataset::Inputs;
+use crate::dataset::inputs::Values;
+use crate::dataset::scaling::Affine;
+use crate::isa::Isa;
+use crate::tensor::{MatMut, padded};
+
+impl Inputs {
+    /// Writes the rows `indices`, scaled, into the consecutive rows of `out`, `[indices.len(), cols]`, and zeros into the
+    /// padding of each. Does not allocate.
+    ///
+    /// # Panics
+    /// When the shape of `out` is another, or there is no such row.
+    #[inline(always)]
+    #[track_caller]
+    pub fn gather<S: Simd>(&self, simd: S, indices: &[u32], mut out: MatMut<'_>) {
+        self.check_shape(indices.len(), &out);
+        for (r, &index) in indices.iter().enumerate() {
+            self.write_row(simd, index as usize, r, &mut out);
+        }
+    }
+
+    /// Writes the consecutive rows `rows`, scaled, into `out`, as [`gather`](Self::gather) does.
+    ///
+    /// # Panics
+    /// When the shape of `out` is another, or there is no such row.
+    #[inline(always)]
+    #[track_caller]
+    pub fn gather_range<S: Simd>(&self, simd: S, rows: Range<usize>, mut out: MatMut<'_>) {
+        self.check_shape(rows.len(), &out);
+        for (r, row) in rows.enumerate() {
+            self.write_row(simd, row, r, &mut out);
+        }
+    }
+
+    /// [`gather`](Self::gather), compiled for that instruction set.
+    ///
+    /// # Panics
+    /// When the shape of `out` is another, or there is no such row.
+    #[track_caller]
+    pub fn gather_on(&self, isa: Isa, indices: &[u32], out: MatMut<'_>) {
+        isa.dispatch(Gather {
+            inputs: self,
+            indices,
+            out,
+        });
+    }
+
+    /// [`gather_range`](Self::gather_range), compiled for that instruction set.
+    ///
+    /// # Panics
+    /// When the shape of `out` is another, or there is no such row.
+    #[track_caller]
+    pub fn gather_range_on(&self, isa: Isa, rows: Range<usize>, out: MatMut<'_>) {
+        isa.dispatch(GatherRange {
+            inputs: self,
+            rows,
+            out,
+        });
+    }
+
+    #[track_caller]
+    fn check_shape(&self, rows: usize, out: &MatMut<'_>) {
+        assert!(
+            out.rows() == rows && out.cols() == self.cols(),
+            "{rows} rows of {} columns do not go into a {} x {} matrix",
+            self.cols(),
+            out.rows(),
+            out.cols()
+        );
+    }
+
+    /// Row `from` of the inputs into row `to` of `out`. `_simd` is the proof that the caller is compiled for `S`.
+    #[inline(always)]
+    fn write_row<S: Simd>(&self, _simd: S, from: usize, to: usize, out: &mut MatMut<'_>) {
+        let (cols, stride) = (self.cols(), out.row_stride());
+        // The padding of the last row may lie past the end of the view; a wide stride is not all ours to zero.
+        let data = &mut out.data()[to * stride..];
+        let end = padded(cols).min(stride).min(data.len());
+        let (row, padding) = data[..end].split_at_mut(cols);
+        match &self.values {
+            Values::Bytes(bytes) => {
+                let bytes = &bytes[from * cols..][..cols];
+                match Affine::of(self.scaling()) {
+                    Affine::Uniform { shift, scale } => {
+                        for (x, &byte) in row.iter_mut().zip(bytes) {
+                            *x = (f32::from(byte) - shift) * scale;
+                        }
+                    }
+                    Affine::Columns { shift, scale } => {
+                        let affine = shift[..cols].iter().zip(&scale[..cols]);
+                        for ((x, &byte), (&shift, &scale)) in row.iter_mut().zip(bytes).zip(affine)
+                        {
+                            *x = (f32::from(byte) - shift) * scale;
+                        }
+                    }
+                }
+            }
+            Values::Floats(matrix) => {
+                let floats = matrix.row(from);
+                match Affine::of(self.scaling()) {
+                    Affine::Uniform { shift, scale } => {
+                        for (x, &value) in row.iter_mut().zip(floats) {
+                            *x = (value - shift) * scale;
+                        }
+                    }
+                    Affine::Columns { shift, scale } => {
+                        let affine = shift[..cols].iter().zip(&scale[..cols]);
+                        for ((x, &value), (&shift, &scale)) in
+                            row.iter_mut().zip(floats).zip(affine)
+                        {
+                            *x = (value - shift) * scale;
+                        }
+                    }
+                }
+            }
+        }
+        padding.fill(0.0);
+    }
+}
+
+struct Gather<'a> {
+    inputs: &'a Inputs,
+    indices: &'a [u32],
+    out: MatMut<'a>,
+}
+
+impl WithSimd for Gather<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.inputs.gather(simd, self.indices, self.out);
+    }
+}
+
+struct GatherRange<'a> {
+    inputs: &'a Inputs,
+    rows: Range<usize>,
+    out: MatMut<'a>,
+}
+
+impl WithSimd for GatherRange<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.inputs.gather_range(simd, self.rows, self.out);
+    }
+}

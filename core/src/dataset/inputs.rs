@@ -1,0 +1,206 @@
+//! Input rows as they lie in memory: [`Inputs`] is a matrix of f32, or of bytes that are never widened in memory, with
+//! the names of its columns, if it has names, and a [`Scaling`] that is applied on the way out.
+//!
+//! Bytes matter: MNIST's 60 000 rows of 784 pixels are 47 MB as bytes and 188 MB as f32, and what limits the gathering of
+//! random rows is memory. The scaling is lazy for the same reason, and so that a dataset can be scaled without a copy.
+
+use crate::dataset::Scaling;
+use crate::error::{Error, Kind};
+use crate::isa::Isa;
+use crate::tensor::Matrix;
+
+/// Rows of inputs, f32 or bytes, with optional column names and an optional scaling.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    pub(super) values: Values,
+    rows: usize,
+    cols: usize,
+    columns: Option<Vec<String>>,
+    scaling: Option<Scaling>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Values {
+    Floats(Matrix),
+    /// Row-major, without padding.
+    Bytes(Vec<u8>),
+}
+
+impl Inputs {
+    /// Inputs that are the rows of a matrix, `[rows, features]`.
+    pub fn from_matrix(matrix: Matrix) -> Self {
+        Self {
+            rows: matrix.rows(),
+            cols: matrix.cols(),
+            values: Values::Floats(matrix),
+            columns: None,
+            scaling: None,
+        }
+    }
+
+    /// Inputs from bytes, row-major: pixels, or any integers from 0 to 255.
+    ///
+    /// # Errors
+    /// When there are not `rows * cols` bytes.
+    pub fn from_bytes(bytes: Vec<u8>, rows: usize, cols: usize) -> Result<Self, Error> {
+        if rows.checked_mul(cols) != Some(bytes.len()) {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "{rows} rows of {cols} bytes were expected, {} bytes were given",
+                    bytes.len()
+                ),
+            ));
+        }
+        Ok(Self {
+            values: Values::Bytes(bytes),
+            rows,
+            cols,
+            columns: None,
+            scaling: None,
+        })
+    }
+
+    /// The same inputs with these names of their columns.
+    ///
+    /// # Errors
+    /// When there is not one name for each column.
+    pub fn with_columns(mut self, names: Vec<String>) -> Result<Self, Error> {
+        if names.len() != self.cols {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "{} column names were given for {} columns",
+                    names.len(),
+                    self.cols
+                ),
+            ));
+        }
+        self.columns = Some(names);
+        Ok(self)
+    }
+
+    /// The same inputs seen through this scaling, which takes the place of the one that they had.
+    ///
+    /// # Errors
+    /// When it is a scaling of another number of columns.
+    pub fn with_scaling(mut self, scaling: Scaling) -> Result<Self, Error> {
+        if scaling.columns() != self.cols {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "the scaling is for {} columns, the data has {}",
+                    scaling.columns(),
+                    self.cols
+                ),
+            ));
+        }
+        self.scaling = Some(scaling);
+        Ok(self)
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns: features.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The names of the columns, if the data came with names.
+    pub fn columns(&self) -> Option<&[String]> {
+        self.columns.as_deref()
+    }
+
+    /// The scaling that is applied on the way out.
+    pub fn scaling(&self) -> Option<&Scaling> {
+        self.scaling.as_ref()
+    }
+
+    /// The raw values, row-major, if they are kept as bytes.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.values {
+            Values::Bytes(bytes) => Some(bytes),
+            Values::Floats(_) => None,
+        }
+    }
+
+    /// The raw values, if they are kept as f32.
+    pub fn matrix(&self) -> Option<&Matrix> {
+        match &self.values {
+            Values::Bytes(_) => None,
+            Values::Floats(matrix) => Some(matrix),
+        }
+    }
+
+    /// Writes one row as it was given, without the scaling.
+    ///
+    /// # Panics
+    /// When there is no such row, or `out` is not as long as a row.
+    #[track_caller]
+    pub fn raw_row(&self, row: usize, out: &mut [f32]) {
+        assert_eq!(
+            out.len(),
+            self.cols,
+            "a row of {} columns was asked for in a slice of {}",
+            self.cols,
+            out.len()
+        );
+        match &self.values {
+            Values::Floats(matrix) => out.copy_from_slice(matrix.row(row)),
+            Values::Bytes(bytes) => {
+                let bytes = &bytes[row * self.cols..][..self.cols];
+                for (x, &byte) in out.iter_mut().zip(bytes) {
+                    *x = f32::from(byte);
+                }
+            }
+        }
+    }
+
+    /// All rows, scaled, as one matrix.
+    pub fn to_matrix(&self) -> Matrix {
+        let mut matrix = Matrix::zeros(self.rows, self.cols);
+        self.gather_range_on(Isa::SCALAR, 0..self.rows, matrix.view_mut());
+        matrix
+    }
+
+    /// A copy of these rows, in this order, with the names and the scaling.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    #[track_caller]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let values = match &self.values {
+            Values::Floats(matrix) => {
+                let mut selected = Matrix::zeros(rows.len(), self.cols);
+                for (to, &from) in rows.iter().enumerate() {
+                    selected.row_mut(to).copy_from_slice(matrix.row(from));
+                }
+                Values::Floats(selected)
+            }
+            Values::Bytes(bytes) => {
+                let mut selected = Vec::with_capacity(rows.len() * self.cols);
+                for &from in rows {
+                    selected.extend_from_slice(&bytes[from * self.cols..][..self.cols]);
+                }
+                Values::Bytes(selected)
+            }
+        };
+        Self {
+            values,
+            rows: rows.len(),
+            cols: self.cols,
+            columns: self.columns.clone(),
+            scaling: self.scaling.clone(),
+        }
+    }
+}
+
+impl From<Matrix> for Inputs {
+    fn from(matrix: Matrix) -> Self {
+        Self::from_matrix(matrix)
+    }
+}

@@ -1,0 +1,122 @@
+//! A network layer by layer.
+
+use super::{Init, Layer, Network};
+use crate::error::{Error, Kind};
+use crate::isa::Isa;
+use crate::rng::Rng;
+use crate::tensor::activation::Activation;
+
+/// More of anything than this is taken for a mistake.
+const MOST_UNITS: usize = 1 << 24;
+const MOST_WEIGHTS: usize = 1 << 31;
+
+/// The layers of a network to be, in order; see [`Network::builder`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    inputs: usize,
+    layers: Vec<Plan>,
+    /// The dropout of the layer that comes next.
+    dropout: f32,
+    init: Init,
+    seed: u64,
+    isa: Option<Isa>,
+}
+
+#[derive(Clone, Debug)]
+struct Plan {
+    units: usize,
+    activation: Activation,
+    bias: bool,
+    dropout: f32,
+}
+
+impl Builder {
+    pub(super) fn new(inputs: usize) -> Self {
+        Self { inputs, layers: Vec::new(), dropout: 0.0, init: Init::Auto, seed: 1, isa: None }
+    }
+
+    /// A dense layer: f(W x + b).
+    #[must_use]
+    pub fn dense(self, units: usize, activation: Activation) -> Self {
+        self.layer(units, activation, true)
+    }
+
+    /// A dense layer without bias: f(W x).
+    #[must_use]
+    pub fn dense_no_bias(self, units: usize, activation: Activation) -> Self {
+        self.layer(units, activation, false)
+    }
+
+    fn layer(mut self, units: usize, activation: Activation, bias: bool) -> Self {
+        let dropout = std::mem::take(&mut self.dropout);
+        self.layers.push(Plan { units, activation, bias, dropout });
+        self
+    }
+
+    /// Dropout of the outputs of the layer before, or of the inputs if there is none: in training each is zero with
+    /// probability `rate` and else divided by 1 - `rate` (Srivastava et al. 2014, inverted).
+    #[must_use]
+    pub fn dropout(mut self, rate: f32) -> Self {
+        self.dropout = rate;
+        self
+    }
+
+    /// The distribution of the first weights of all layers.
+    #[must_use]
+    pub fn init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+
+    /// The seed of the first weights (1 unless said).
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The instruction set to run on (the best of this CPU unless said); it does not change results.
+    #[must_use]
+    pub fn isa(mut self, isa: Isa) -> Self {
+        self.isa = Some(isa);
+        self
+    }
+
+    /// The network, its weights drawn.
+    ///
+    /// # Errors
+    /// When there is no layer, one without inputs or units or too many, a dropout rate outside 0 <= rate < 1 or after
+    /// the last layer, a bad number of an activation or initialiser, or a bad `MLP_FAST_ISA`.
+    pub fn build(self) -> Result<Network, Error> {
+        let fault = |message: String| Err(Error::new(Kind::Setting, message));
+        if self.layers.is_empty() {
+            return fault("a network needs at least one layer".into());
+        }
+        if self.dropout != 0.0 {
+            return fault("dropout after the last layer would only blur the answer".into());
+        }
+        self.init.check()?;
+        let isa = self.isa.map_or_else(Isa::detect, Ok)?;
+        let mut rng = Rng::stream(self.seed, "init");
+        let mut inputs = self.inputs;
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for (l, plan) in self.layers.into_iter().enumerate() {
+            for (count, what) in [(inputs, "inputs"), (plan.units, "units")] {
+                if count == 0 || count > MOST_UNITS {
+                    return fault(format!("layer {} cannot have {count} {what}: 1 to {MOST_UNITS}", l + 1));
+                }
+            }
+            if inputs.saturating_mul(plan.units) > MOST_WEIGHTS {
+                return fault(format!("layer {} would have {inputs} x {} weights: too many", l + 1, plan.units));
+            }
+            if !(0.0..1.0).contains(&plan.dropout) {
+                return fault(format!("dropout must be at least 0 and less than 1, not {}", plan.dropout));
+            }
+            plan.activation.check()?;
+            let weight = self.init.draw(inputs, plan.units, plan.activation, &mut rng);
+            layers.push(Layer::new(&weight, plan.bias, plan.activation, plan.dropout));
+            inputs = plan.units;
+        }
+        Ok(Network { layers, isa })
+    }
+}

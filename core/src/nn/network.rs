@@ -1,0 +1,160 @@
+//! Layers and the network they make. Weights live in packed panels, ready for the kernels; at the door they are
+//! `[outputs, inputs]`, as `PyTorch` has them.
+
+use super::Builder;
+use crate::isa::Isa;
+use crate::tensor::activation::Activation;
+use crate::tensor::gemm::{Operand, Panels};
+use crate::tensor::{LINE, Matrix};
+
+/// A dense layer: y = f(W x + b), W being `[outputs, inputs]`.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// W transposed, `[inputs, outputs]`, in panels of outputs.
+    pub(crate) panels: Panels,
+    pub(crate) bias: Option<Vec<f32>>,
+    activation: Activation,
+    dropout: f32,
+}
+
+impl Layer {
+    pub(super) fn new(weight: &Matrix, bias: bool, activation: Activation, dropout: f32) -> Self {
+        let panels = Panels::pack(Operand::Transposed(weight.view()));
+        Self { bias: bias.then(|| vec![0.0; panels.n()]), panels, activation, dropout }
+    }
+
+    /// How many numbers go in.
+    pub fn inputs(&self) -> usize {
+        self.panels.k()
+    }
+
+    /// How many units it has.
+    pub fn outputs(&self) -> usize {
+        self.panels.n()
+    }
+
+    /// f.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// The rate at which this layer's inputs are dropped in training.
+    pub fn dropout(&self) -> f32 {
+        self.dropout
+    }
+
+    /// Whether there is a b.
+    pub fn has_bias(&self) -> bool {
+        self.bias.is_some()
+    }
+
+    /// W, `[outputs, inputs]`: a copy.
+    pub fn weight(&self) -> Matrix {
+        Matrix::from_fn(self.outputs(), self.inputs(), |o, i| self.panels.get(i, o))
+    }
+
+    /// b, one for each output; empty if there is none.
+    pub fn bias(&self) -> &[f32] {
+        self.bias.as_deref().unwrap_or_default()
+    }
+
+    /// The number of weights and biases.
+    pub fn parameters(&self) -> usize {
+        self.inputs() * self.outputs() + self.bias().len()
+    }
+}
+
+/// A multi-layer perceptron: layers of which each takes the outputs of the one before.
+///
+/// It is `Send` and `Sync`, holds no global state, and starts threads only within a call.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) isa: Isa,
+}
+
+impl Network {
+    /// Begins a network of that many inputs.
+    pub fn builder(inputs: usize) -> Builder {
+        Builder::new(inputs)
+    }
+
+    /// How many numbers go in.
+    pub fn inputs(&self) -> usize {
+        self.layers[0].inputs()
+    }
+
+    /// How many numbers come out.
+    pub fn outputs(&self) -> usize {
+        self.layers[self.layers.len() - 1].outputs()
+    }
+
+    /// The layers, from the inputs on.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The activation of the last layer.
+    pub fn output_activation(&self) -> Activation {
+        self.layers[self.layers.len() - 1].activation
+    }
+
+    /// The instruction set it runs on.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The same network on another instruction set; results are the same to the bit.
+    #[must_use]
+    pub fn with_isa(mut self, isa: Isa) -> Self {
+        self.isa = isa;
+        self
+    }
+
+    /// The number of weights and biases.
+    pub fn parameters(&self) -> usize {
+        self.layers.iter().map(Layer::parameters).sum()
+    }
+
+    /// Multiplications and additions to predict one row: two for each weight.
+    pub fn flops_per_row(&self) -> usize {
+        self.layers.iter().map(|layer| 2 * layer.inputs() * layer.outputs()).sum()
+    }
+
+    /// Gives layer `l` (from 0) own weights, `[outputs, inputs]`.
+    ///
+    /// # Panics
+    /// When there is no such layer or the shape is another.
+    #[track_caller]
+    pub fn set_weight(&mut self, l: usize, weight: &Matrix) {
+        let layer = &mut self.layers[l];
+        assert_eq!(
+            (weight.rows(), weight.cols()),
+            (layer.outputs(), layer.inputs()),
+            "the weights of layer {l} are [{}, {}], not [{}, {}]",
+            layer.outputs(),
+            layer.inputs(),
+            weight.rows(),
+            weight.cols()
+        );
+        layer.panels = Panels::pack(Operand::Transposed(weight.view()));
+    }
+
+    /// Gives layer `l` (from 0) own biases, one for each output.
+    ///
+    /// # Panics
+    /// When there is no such layer, it has no biases, or another number of them.
+    #[track_caller]
+    pub fn set_bias(&mut self, l: usize, bias: &[f32]) {
+        let layer = &mut self.layers[l];
+        assert_eq!(bias.len(), layer.bias().len(), "layer {l} has {} biases, not {}", layer.bias().len(), bias.len());
+        if let Some(own) = &mut layer.bias {
+            own.copy_from_slice(bias);
+        }
+    }
+
+    /// The greatest number of lines that a row of any layer's outputs takes.
+    pub(crate) fn widest(&self) -> usize {
+        self.layers.iter().map(|layer| layer.outputs().div_ceil(LINE)).max().unwrap_or(1)
+    }
+}

@@ -1,0 +1,70 @@
+//! What one row of the output should have been.
+
+use pulp::Simd;
+
+use crate::tensor::LINE;
+use crate::tensor::reduce::{Lanes, tree_sum};
+
+/// What one row of the output should have been: y.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target<'a> {
+    /// A class: y is 1 at that output and 0 at the others; of a single output, y is the class itself, 0 or 1.
+    Class(u32),
+    /// The values y of all outputs, and possibly padding after them, which is not looked at.
+    Values(&'a [f32]),
+}
+
+impl Target<'_> {
+    /// The targets of line `i` of a row of `cols` outputs, zero past the last.
+    #[inline(always)]
+    pub fn line(self, i: usize, cols: usize) -> Lanes {
+        let mut line = [0.0; LINE];
+        match self {
+            Self::Class(class) if cols == 1 => line[0] = class as f32,
+            Self::Class(class) => {
+                if class as usize / LINE == i {
+                    line[class as usize % LINE] = 1.0;
+                }
+            }
+            Self::Values(values) => {
+                let here = &values[i * LINE..cols.min((i + 1) * LINE)];
+                // A whole line is one copy of known length.
+                match here.first_chunk::<LINE>() {
+                    Some(whole) => line = *whole,
+                    None => line[..here.len()].copy_from_slice(here),
+                }
+            }
+        }
+        line
+    }
+
+    /// The sum of the targets of a row of `cols` outputs, in the order of `tensor::reduce`.
+    #[inline(always)]
+    pub fn sum<S: Simd>(self, simd: S, cols: usize) -> f32 {
+        let mut lanes: Lanes = [0.0; LINE];
+        for i in 0..cols.div_ceil(LINE) {
+            let line = self.line(i, cols);
+            let sums = S::as_mut_simd_f32s(&mut lanes).0;
+            for (sum, &y) in sums.iter_mut().zip(S::as_simd_f32s(&line).0) {
+                *sum = simd.add_f32s(*sum, y);
+            }
+        }
+        tree_sum(lanes)
+    }
+
+    /// Whether the outputs p predict the class: the first greatest is its, or, of a single output, p >= 1/2 is class 1.
+    #[inline(always)]
+    pub fn is_hit(self, outputs: &[f32]) -> bool {
+        match (self, outputs) {
+            (Self::Values(_), _) => false,
+            (Self::Class(class), &[p]) => !p.is_nan() && (p >= 0.5) == (class == 1),
+            (Self::Class(class), _) => {
+                let (before, after) = outputs.split_at(class as usize);
+                let p = after[0];
+                // Folds without an early way out, which vectorise; NaN fails every comparison.
+                before.iter().fold(true, |hit, &q| hit & (q < p))
+                    & after.iter().fold(true, |hit, &q| hit & (q <= p))
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Sizes: what is part of the result ([`KB`]), what is chosen for speed (everything else).
+//!
+//! | loop | cut | must fit | why |
+//! | --- | --- | --- | --- |
+//! | registers | MR x 16 NP | the register file | see `microkernel` |
+//! | k | [`KB`] | MR rows of A in half of the first-level cache (6 * 512 * 4 = 12 KiB) | fixed by the contract |
+//! | n | [`columns_in_l2`] | KB x NC of packed B in half of the second-level cache | B is read from there once per row tile |
+
+use std::sync::OnceLock;
+
+use crate::tensor::LINE;
+
+/// The reduction index restarts its chain of fused multiply-adds every `KB` steps; the sums of the blocks are added in
+/// ascending order. A constant of the numeric contract, not a tunable: changing it changes results.
+pub const KB: usize = 512;
+
+/// Sizes of this machine's caches, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caches {
+    /// First level, data.
+    pub l1: usize,
+    /// Second level.
+    pub l2: usize,
+    /// Third level, as one core sees it (shared by all).
+    pub l3: usize,
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self { l1: 32 << 10, l2: 256 << 10, l3: 2 << 20 }
+    }
+}
+
+impl Caches {
+    /// The caches of the first CPU, as the kernel of the system tells them; the defaults where it does not. (What
+    /// CPUID and `getconf` tell of a virtual machine can be the host's.)
+    pub fn of_this_machine() -> Self {
+        static CACHES: OnceLock<Caches> = OnceLock::new();
+        *CACHES.get_or_init(|| Self::read("/sys/devices/system/cpu/cpu0/cache"))
+    }
+
+    fn read(folder: &str) -> Self {
+        let mut caches = Self::default();
+        for index in 0..8 {
+            let text = |name: &str| std::fs::read_to_string(format!("{folder}/index{index}/{name}"));
+            let (Ok(level), Ok(kind), Ok(size)) = (text("level"), text("type"), text("size")) else { break };
+            let Some(size) = parse_size(size.trim()) else { continue };
+            match (level.trim(), kind.trim()) {
+                ("1", "Data" | "Unified") => caches.l1 = size,
+                ("2", "Data" | "Unified") => caches.l2 = size,
+                ("3", "Data" | "Unified") => caches.l3 = size,
+                _ => {}
+            }
+        }
+        caches
+    }
+}
+
+/// `512K`, `32M` or a plain number of bytes.
+fn parse_size(text: &str) -> Option<usize> {
+    let digits = text.trim_end_matches(['K', 'M']);
+    let unit = match &text[digits.len()..] {
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "" => 1,
+        _ => return None,
+    };
+    digits.parse::<usize>().ok()?.checked_mul(unit).filter(|&size| size > 0)
+}
+
+/// NC: how many columns of B, [`KB`] deep, fill half of the second-level cache.
+pub(super) fn columns_in_l2(caches: Caches) -> usize {
+    (caches.l2 / 2 / (KB * size_of::<f32>()) / LINE * LINE).max(LINE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Caches, columns_in_l2, parse_size};
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(parse_size("32K"), Some(32 << 10));
+        assert_eq!(parse_size("16M"), Some(16 << 20));
+        assert_eq!(parse_size("x"), None);
+        assert_eq!(Caches::read("/nowhere"), Caches::default());
+    }
+
+    #[test]
+    fn a_block_of_b_fills_half_of_l2() {
+        assert_eq!(columns_in_l2(Caches { l2: 1 << 20, ..Caches::default() }), 256);
+        assert_eq!(columns_in_l2(Caches { l2: 1 << 10, ..Caches::default() }), 16);
+    }
+}

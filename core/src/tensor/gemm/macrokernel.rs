@@ -1,0 +1,339 @@
+//! The loops round the register tile, for the two products that a network needs.
+//!
+//! [`RowsByPanels`], C = A B with rows of A contiguous along the reduction (forward pass, input gradient):
+//! ```text
+//! loop 5   ic: chunks of MC rows, so that C and A stay in the second-level cache
+//! loop 4   jc: blocks of NC columns, KB x NC of B in half of the second-level cache
+//! loop 3   pc: blocks of KB steps, the chains of the contract
+//! loop 2   ir: tiles of MR rows, MR x KB of A in the first-level cache
+//! loop 1   jr: NP panels at a time
+//! ```
+//! [`ColumnsByPanels`], C = A^T B with the reduction running down the rows of A (weight gradient):
+//! ```text
+//! loop 3   groups of GROUP columns of A: three lines of each row
+//! loop 2   jr: panels of B
+//! loop 1   tiles of MR columns, over all blocks of KB steps; the finished strip goes to the sink
+//! ```
+//! The loops are those of Goto & van de Geijn 2008 and Van Zee & van de Geijn 2015, with A not packed.
+
+use pulp::{Simd, WithSimd};
+
+use super::blocking::{Caches, KB, columns_in_l2};
+use super::microkernel;
+use crate::tensor::activation::{Activation, activation_forward};
+use crate::tensor::{LINE, padded};
+
+/// Rows of C in one pass over B.
+const MC: usize = 192;
+
+/// Columns of A in one strip of the weight gradient, also the width to which a strip of A is packed.
+pub const GROUP: usize = 48;
+
+/// From this many panels on, packing a strip of A pays for itself.
+const PANELS_TO_PACK_FOR: usize = 8;
+
+/// A piece of the reduction of a packed operand: `len` steps of every panel, panel after panel.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// Steps of the reduction in this piece.
+    pub len: usize,
+    /// `len` lines for each panel.
+    pub lines: &'a [[f32; LINE]],
+}
+
+/// What happens to a finished row of C: c = f(c + bias), each part if it is there. Needs padded rows.
+#[derive(Debug, Default)]
+pub struct Epilogue<'a> {
+    /// One value a column.
+    pub bias: Option<&'a [f32]>,
+    /// Where c + bias is kept, in rows of the same stride as C.
+    pub preactivation: Option<&'a mut [f32]>,
+    /// f.
+    pub activation: Option<Activation>,
+}
+
+/// C = A B, or C += A B, and the epilogue.
+#[derive(Debug)]
+pub struct RowsByPanels<'a> {
+    /// Rows of A, `a_stride` apart, at least as long as all segments together.
+    pub a: &'a [f32],
+    /// The distance between rows of A.
+    pub a_stride: usize,
+    /// The number of rows.
+    pub rows: usize,
+    /// B in pieces, in ascending order of the reduction.
+    pub segments: &'a [Segment<'a>],
+    /// Rows of C.
+    pub c: &'a mut [f32],
+    /// The distance between rows of C.
+    pub c_stride: usize,
+    /// Columns of C.
+    pub n: usize,
+    /// Whether the rows of C are padded to whole lines, which are then written wholly (zeros past column n).
+    /// An epilogue needs it.
+    pub padded: bool,
+    /// Whether the product is added to what C holds.
+    pub add: bool,
+    /// What follows.
+    pub epilogue: Epilogue<'a>,
+}
+
+impl WithSimd for RowsByPanels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // MR, NP: 24 accumulators of 32 registers, or 12 of 16; a scalar tile has no good shape.
+        match S::F32_LANES {
+            16 => self.run::<S, 1, 8, 3>(simd),
+            8 => self.run::<S, 2, 6, 1>(simd),
+            4 => self.run::<S, 4, 6, 1>(simd),
+            _ => self.run::<S, 16, 4, 1>(simd),
+        }
+    }
+}
+
+/// Cuts `n` into tiles: as many of `most` as leave a rest that 4, 2 and 1 fill (never a lone 2 where two 4 do).
+#[inline(always)]
+fn tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let left = n - start;
+        let size = match left {
+            0 => return None,
+            8 if most == 6 => 4,
+            _ if left >= most => most,
+            4.. => 4,
+            2.. => 2,
+            _ => 1,
+        };
+        start += size;
+        Some((start - size, size))
+    })
+}
+
+/// The part of a segment that falls in steps `from..to`, `start` being the segment's first step: (from, to) within it.
+#[inline(always)]
+fn overlap(start: usize, len: usize, from: usize, to: usize) -> Option<(usize, usize)> {
+    let (low, high) = (from.max(start), to.min(start + len));
+    (low < high).then(|| (low - start, high - start))
+}
+
+impl RowsByPanels<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize>(mut self, simd: S) {
+        let panels = self.n.div_ceil(LINE);
+        let k = self.segments.iter().map(|segment| segment.len).sum::<usize>();
+        let nc = columns_in_l2(Caches::of_this_machine()) / LINE;
+        for ic in (0..self.rows).step_by(MC) {
+            let mc = MC.min(self.rows - ic);
+            if k == 0 && !self.add {
+                for row in self.c.chunks_mut(self.c_stride).skip(ic).take(mc) {
+                    row[..self.n].fill(0.0);
+                }
+            }
+            for jc in (0..panels).step_by(nc) {
+                let js = jc..panels.min(jc + nc);
+                for pc in (0..k).step_by(KB) {
+                    let ps = pc..k.min(pc + KB);
+                    for (i, size) in tiles(mc, MR) {
+                        let at = (ic + i, js.clone(), ps.clone());
+                        match size {
+                            1 => self.strip::<S, PV, 1, 4>(simd, at),
+                            2 => self.strip::<S, PV, 2, 2>(simd, at),
+                            4 => self.strip::<S, PV, 4, NP>(simd, at),
+                            _ => self.strip::<S, PV, MR, NP>(simd, at),
+                        }
+                    }
+                }
+            }
+            self.finish(simd, ic, mc);
+        }
+    }
+
+    /// One row of tiles: rows `i..i + MR`, panels `js`, steps `ps` of one block.
+    #[inline(always)]
+    fn strip<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
+        &mut self,
+        simd: S,
+        (i, js, ps): (usize, std::ops::Range<usize>, std::ops::Range<usize>),
+    ) {
+        let grouped = js.start + js.len() / NP * NP;
+        for j in (js.start..grouped).step_by(NP) {
+            self.tile::<S, PV, MR, NP>(simd, i, j, ps.clone());
+        }
+        for j in grouped..js.end {
+            self.tile::<S, PV, MR, 1>(simd, i, j, ps.clone());
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
+        &mut self,
+        simd: S,
+        i: usize,
+        j: usize,
+        ps: std::ops::Range<usize>,
+    ) {
+        let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
+        let mut start = 0;
+        for segment in self.segments {
+            if let Some((from, to)) = overlap(start, segment.len, ps.start, ps.end) {
+                let rows = std::array::from_fn(|r| &self.a[(i + r) * self.a_stride + start + from..][..to - from]);
+                let panels = std::array::from_fn(|q| &segment.lines[(j + q) * segment.len..][from..to]);
+                microkernel::rows(simd, rows, panels, &mut acc);
+            }
+            start += segment.len;
+        }
+        let add = self.add || ps.start > 0;
+        for (r, acc) in acc.into_iter().enumerate() {
+            for (q, acc) in acc.into_iter().enumerate() {
+                let first = (j + q) * LINE;
+                let c = &mut self.c[(i + r) * self.c_stride + first..];
+                let width = self.n - first;
+                if self.padded || width >= LINE {
+                    microkernel::store(simd, acc, c, add);
+                } else {
+                    let mut line = [0.0; LINE];
+                    line[..width].copy_from_slice(&c[..width]);
+                    microkernel::store(simd, acc, &mut line, add);
+                    c[..width].copy_from_slice(&line[..width]);
+                }
+            }
+        }
+    }
+
+    /// The epilogue of rows `ic..ic + mc`.
+    #[inline(always)]
+    fn finish<S: Simd>(&mut self, simd: S, ic: usize, mc: usize) {
+        let (n, stride) = (self.n, self.c_stride);
+        let Epilogue { bias, preactivation, activation } = &mut self.epilogue;
+        if bias.is_none() && preactivation.is_none() && activation.is_none() {
+            return;
+        }
+        for r in ic..ic + mc {
+            let row = &mut self.c[r * stride..][..padded(n)];
+            if let Some(bias) = bias {
+                for (c, bias) in row[..n].iter_mut().zip(&bias[..n]) {
+                    *c += bias;
+                }
+            }
+            if let Some(kept) = preactivation {
+                kept[r * stride..][..padded(n)].copy_from_slice(row);
+            }
+            if let Some(activation) = *activation {
+                activation_forward(simd, activation, row, n);
+            }
+        }
+    }
+}
+
+/// A piece of the reduction of the weight gradient: `len` rows of A, and as many lines of each panel of B.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// Rows of A, `stride` apart.
+    pub a: &'a [f32],
+    /// The distance between rows of A.
+    pub stride: usize,
+    /// The number of rows.
+    pub len: usize,
+    /// `len` lines for each panel.
+    pub lines: &'a [[f32; LINE]],
+}
+
+/// Takes the finished strips of C = A^T B.
+pub trait Sink {
+    /// Rows `i..i + strip.len()` of C, columns 16 j .. 16 j + 16; the strip may be overwritten.
+    fn take<S: Simd>(&mut self, simd: S, i: usize, j: usize, strip: &mut [[f32; LINE]]);
+}
+
+/// C = A^T B by strips.
+#[derive(Debug)]
+pub struct ColumnsByPanels<'a, K> {
+    /// A and B in pieces, in ascending order of the reduction.
+    pub pieces: &'a [Rows<'a>],
+    /// Columns of A, rows of C, to do.
+    pub columns: std::ops::Range<usize>,
+    /// Panels of B, all of them done.
+    pub panels: usize,
+    /// Room for a packed strip of A: [`GROUP`] floats for each step, or nothing.
+    pub packed: &'a mut [f32],
+    /// Where the strips go.
+    pub sink: K,
+}
+
+impl<K: Sink> WithSimd for ColumnsByPanels<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.run::<S, 1, 8>(simd),
+            8 => self.run::<S, 2, 6>(simd),
+            4 => self.run::<S, 4, 6>(simd),
+            _ => self.run::<S, 16, 4>(simd),
+        }
+    }
+}
+
+impl<K: Sink> ColumnsByPanels<'_, K> {
+    #[inline(always)]
+    fn run<S: Simd, const PV: usize, const MR: usize>(mut self, simd: S) {
+        let k = self.pieces.iter().map(|piece| piece.len).sum::<usize>();
+        let pack = self.panels >= PANELS_TO_PACK_FOR && self.packed.len() >= k * GROUP;
+        for group in self.columns.clone().step_by(GROUP) {
+            let width = GROUP.min(self.columns.end - group);
+            if pack {
+                let mut packed = self.packed.as_chunks_mut::<GROUP>().0.iter_mut();
+                for piece in self.pieces {
+                    for (row, packed) in piece.a.chunks(piece.stride).take(piece.len).zip(&mut packed) {
+                        packed[..width].copy_from_slice(&row[group..group + width]);
+                    }
+                }
+            }
+            for j in 0..self.panels {
+                let mut strip = [[0.0; LINE]; GROUP];
+                for (i, size) in tiles(width, MR) {
+                    let strip = &mut strip[i..i + size];
+                    let at = (group, i, j, k, pack);
+                    match size {
+                        1 => self.tile::<S, PV, 1>(simd, at, strip),
+                        2 => self.tile::<S, PV, 2>(simd, at, strip),
+                        4 => self.tile::<S, PV, 4>(simd, at, strip),
+                        _ => self.tile::<S, PV, MR>(simd, at, strip),
+                    }
+                }
+                self.sink.take(simd, group, j, &mut strip[..width]);
+            }
+        }
+    }
+
+    /// Columns `group + i..group + i + MR` of A by panel j, over all k steps.
+    #[inline(always)]
+    fn tile<S: Simd, const PV: usize, const MR: usize>(
+        &self,
+        simd: S,
+        (group, i, j, k, pack): (usize, usize, usize, usize, bool),
+        strip: &mut [[f32; LINE]],
+    ) {
+        for pc in (0..k).step_by(KB) {
+            let mut acc = microkernel::zeros::<S, MR, 1, PV>(simd);
+            let mut start = 0;
+            for piece in self.pieces {
+                if let Some((from, to)) = overlap(start, piece.len, pc, pc + KB) {
+                    let panel = &piece.lines[j * piece.len..][from..to];
+                    let (a, stride, first) = if pack {
+                        (&self.packed[(start + from) * GROUP..], GROUP, i)
+                    } else {
+                        (&piece.a[from * piece.stride..], piece.stride, group + i)
+                    };
+                    microkernel::columns(simd, a, stride, first, [panel], &mut acc);
+                }
+                start += piece.len;
+            }
+            for (line, [acc]) in strip.iter_mut().zip(acc) {
+                microkernel::store(simd, acc, line, pc > 0);
+            }
+        }
+    }
+}
