@@ -26,7 +26,7 @@ const ACTIVATIONS: [Activation; 9] = [
 
 /// The step size: large, so that the rounding of the new weight matters little; a power of two, so that dividing by it
 /// is exact.
-const LR: f32 = 64.0;
+const LR: f64 = 64.0;
 
 const ROWS: usize = 7;
 const INPUTS: usize = 5;
@@ -90,7 +90,7 @@ fn gradient(net: &Network, trainer: Trainer<'_>, data: &Dataset) -> Vec<[Vec<f64
         before
             .iter()
             .zip(after)
-            .map(|(&before, &after)| (f64::from(before) - f64::from(after)) / f64::from(LR))
+            .map(|(&before, &after)| (f64::from(before) - f64::from(after)) / LR)
             .collect()
     };
     net.layers()
@@ -99,7 +99,7 @@ fn gradient(net: &Network, trainer: Trainer<'_>, data: &Dataset) -> Vec<[Vec<f64
         .map(|(before, after)| {
             [
                 moved(&before.weight().to_vec(), &after.weight().to_vec()),
-                moved(&before.bias(), &after.bias()),
+                moved(before.bias(), after.bias()),
             ]
         })
         .collect()
@@ -112,7 +112,8 @@ fn check(net: &Network, loss: Loss, data: &Dataset, trainer: Trainer<'_>, (l2, s
     let y = twin::target_rows(data.targets(), net.outputs());
     for (l, [weight, bias]) in gradient(net, trainer, data).iter().enumerate() {
         for (i, &got) in weight.iter().enumerate() {
-            let want = scale * exact.central_difference(&x, &y, 1e-5, |n| &mut n.layers[l].weight[i]);
+            let want =
+                scale * exact.central_difference(&x, &y, 1e-5, |n| &mut n.layers[l].weight[i]);
             let error = relative_error(got, want, 1e-2);
             assert!(
                 error < 1e-3,

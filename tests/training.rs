@@ -9,7 +9,7 @@ use mlp_core::nn::{Init, Loss, Network};
 use mlp_core::optim::{Adam, Optimizer, Sgd};
 use mlp_core::tensor::Matrix;
 use mlp_core::tensor::activation::Activation;
-use mlp_core::train::{Monitor, Stop, Trainer};
+use mlp_core::train::{Flow, History, Monitor, Reduction, Stop, Trainer};
 use oracle::optim::{Optimizer as Rule, State};
 use oracle::rng::Rng;
 use oracle::tolerance::relative_error;
@@ -34,7 +34,7 @@ fn greatest_of(rows: usize, cols: usize, classes: u32, seed: u64) -> Dataset {
 fn bits(net: &Network) -> Vec<u32> {
     net.layers()
         .iter()
-        .flat_map(|layer| [layer.weight().to_vec(), layer.bias()])
+        .flat_map(|layer| [layer.weight().to_vec(), layer.bias().to_vec()])
         .flatten()
         .map(f32::to_bits)
         .collect()
@@ -71,7 +71,14 @@ fn xor_is_learned() {
 }
 
 /// Ten epochs of the core and of the oracle, in file order, batches of `batch`: the losses agree epoch by epoch.
-fn ten_losses(net: &mut Network, data: &Dataset, loss: Loss, batch: usize, optimizer: Optimizer, rule: Rule) {
+fn ten_losses(
+    net: &mut Network,
+    data: &Dataset,
+    loss: Loss,
+    batch: usize,
+    optimizer: Optimizer,
+    rule: Rule,
+) {
     let mut exact = twin::twin(net, loss, 0.0);
     let x = twin::input_rows(data.inputs());
     let y = twin::target_rows(data.targets(), net.outputs());
@@ -94,7 +101,9 @@ fn ten_losses(net: &mut Network, data: &Dataset, loss: Loss, batch: usize, optim
         for (x, y) in x.chunks(batch).zip(y.chunks(batch)) {
             sum += exact.mean_loss(x, y) * x.len() as f64;
             let gradients = exact.gradients(x, y);
-            for ((layer, state), gradient) in exact.layers.iter_mut().zip(&mut states).zip(&gradients) {
+            for ((layer, state), gradient) in
+                exact.layers.iter_mut().zip(&mut states).zip(&gradients)
+            {
                 state[0].step(&mut layer.weight, &gradient.d_weight);
                 state[1].step(&mut layer.bias, &gradient.d_bias);
             }
@@ -125,18 +134,15 @@ fn ten_losses_are_those_of_the_oracle() {
     for batch in [1, 8, 43, 100] {
         for hidden in [Activation::Tanh, Activation::Relu, Activation::Gelu] {
             let loss = Loss::CrossEntropy;
-            let (optimizer, rule) = (Sgd::new(0.1).into(), Rule::Sgd { lr: f64::from(0.1_f32) });
+            let (optimizer, rule) = (Sgd::new(0.1).into(), Rule::Sgd { lr: 0.1 });
             ten_losses(&mut build(hidden), &data, loss, batch, optimizer, rule);
-            let rule = Rule::EmaMomentum {
-                lr: f64::from(0.1_f32),
-                beta: f64::from(0.9_f32),
-            };
+            let rule = Rule::EmaMomentum { lr: 0.1, beta: 0.9 };
             let optimizer = Optimizer::EmaMomentum { lr: 0.1, beta: 0.9 };
             ten_losses(&mut build(hidden), &data, loss, batch, optimizer, rule);
             let (optimizer, rule) = (
                 Adam::new(0.01).into(),
                 Rule::Adam {
-                    lr: f64::from(0.01_f32),
+                    lr: 0.01,
                     beta1: 0.9,
                     beta2: 0.999,
                     eps: 1e-8,
@@ -160,7 +166,7 @@ fn values_are_learned_as_the_oracle_learns_them() {
             .seed(6)
             .build()
             .expect("a network");
-        let rule = Rule::Sgd { lr: f64::from(0.05_f32) };
+        let rule = Rule::Sgd { lr: 0.05 };
         ten_losses(&mut net, &data, loss, 7, Sgd::new(0.05).into(), rule);
     }
 }
@@ -172,8 +178,11 @@ fn every_row_is_taken_once_an_epoch() {
     let rows = 23;
     let data = || {
         let ones = Matrix::from_fn(rows, rows, |r, c| f32::from(u8::from(r == c)));
-        Dataset::values(Inputs::from_matrix(ones), Matrix::from_fn(rows, 1, |_, _| 1.0))
-            .expect("a data set")
+        Dataset::values(
+            Inputs::from_matrix(ones),
+            Matrix::from_fn(rows, 1, |_, _| 1.0),
+        )
+        .expect("a data set")
     };
     for shuffle in [false, true] {
         let mut net = Network::builder(rows)
@@ -183,7 +192,7 @@ fn every_row_is_taken_once_an_epoch() {
             .expect("a network");
         let mut seen = Vec::new();
         let _ = Trainer::new(Sgd::new(0.125))
-            .reduction(mlp_core::train::Reduction::Sum)
+            .reduction(Reduction::Sum)
             .batch_size(5)
             .epochs(1)
             .shuffle(shuffle)
@@ -232,7 +241,7 @@ fn seeds_decide_and_nothing_else_does() {
 }
 
 /// A fit whose validation rows contradict its training rows, so that validation gets worse from the first epoch on.
-fn contradicted(trainer: Trainer<'_>) -> (Network, mlp_core::train::History) {
+fn contradicted(trainer: Trainer<'_>) -> (Network, History) {
     let train = greatest_of(50, 4, 2, 34);
     let Targets::Classes { labels, .. } = train.targets() else {
         panic!("classes")
@@ -279,11 +288,15 @@ fn without_patience_a_run_takes_all_its_epochs() {
 
 #[test]
 fn a_callback_ends_the_run() {
-    let (_, history) = contradicted(
-        Trainer::new(Sgd::new(0.1))
-            .epochs(12)
-            .on_epoch(|epoch| epoch.epoch < 4),
-    );
+    let (_, history) =
+        contradicted(
+            Trainer::new(Sgd::new(0.1))
+                .epochs(12)
+                .on_epoch(|epoch| match epoch.epoch {
+                    4 => Flow::Stop,
+                    _ => Flow::Continue,
+                }),
+        );
     assert_eq!(history.stopped, Stop::Callback);
     assert_eq!(history.epochs.len(), 4);
 }
@@ -300,6 +313,7 @@ fn divergence_is_told_with_its_place() {
         .seed(1)
         .build()
         .expect("a network");
+    let before = bits(&net);
     let fault = Trainer::new(Sgd::new(1e20))
         .batch_size(5)
         .epochs(30)
@@ -310,6 +324,11 @@ fn divergence_is_told_with_its_place() {
     for word in ["epoch", "step", "layer"] {
         assert!(text.contains(word), "no `{word}` in: {text}");
     }
+    assert_eq!(
+        bits(&net),
+        before,
+        "the network lost the weights it came with"
+    );
 }
 
 #[test]
@@ -328,10 +347,13 @@ fn dropout_is_scaled_in_both_passes() {
         .dense_no_bias(1, Activation::Identity)
         .build()
         .expect("a network");
-    net.set_weight(0, &Matrix::from_fn(units, units, |o, i| f32::from(u8::from(o == i))));
+    net.set_weight(
+        0,
+        &Matrix::from_fn(units, units, |o, i| f32::from(u8::from(o == i))),
+    );
     net.set_weight(1, &Matrix::from_fn(1, units, |_, _| 1.0));
     let kept = 1.0 / 0.75;
-    let _ = Trainer::new(Sgd::new(2.0_f32.powi(-12)))
+    let _ = Trainer::new(Sgd::new(2.0_f64.powi(-12)))
         .full_batch()
         .epochs(1)
         .fit(&mut net, &data, None)
@@ -345,24 +367,32 @@ fn dropout_is_scaled_in_both_passes() {
         let moved = (1.0 - f64::from(w)) / lr;
         let is_kept = w != 1.0;
         if is_kept {
-            assert!(relative_error(moved, d * kept, 1.0) < 1e-3, "unit {u}: {moved}");
+            assert!(
+                relative_error(moved, d * kept, 1.0) < 1e-3,
+                "unit {u}: {moved}"
+            );
         }
         let first = net.layers()[0].weight();
         let back = (1.0 - f64::from(first.row(u)[u])) / lr;
         let want = if is_kept { d * kept } else { 0.0 };
-        assert!(relative_error(back, want, 1.0) < 1e-3, "unit {u}: {back}, not {want}");
+        assert!(
+            relative_error(back, want, 1.0) < 1e-3,
+            "unit {u}: {back}, not {want}"
+        );
     }
     // 300 of 400 are kept, give or take five standard deviations of 8.7.
-    assert!((257..=343).contains(&count), "{count} of {units} units were kept");
+    assert!(
+        (257..=343).contains(&count),
+        "{count} of {units} units were kept"
+    );
     // Prediction drops nothing.
     let mut whole = Network::builder(units)
-        .dense_no_bias(1, Activation::Identity)
         .dropout(0.25)
-        .build();
-    if let Ok(net) = &mut whole {
-        net.set_weight(0, &Matrix::from_fn(1, units, |_, _| 1.0));
-        assert_eq!(net.predict(data.inputs()).row(0), [units as f32]);
-    }
+        .dense_no_bias(1, Activation::Identity)
+        .build()
+        .expect("a network");
+    whole.set_weight(0, &Matrix::from_fn(1, units, |_, _| 1.0));
+    assert_eq!(whole.predict(data.inputs()).row(0), [units as f32]);
 }
 
 #[test]
@@ -374,14 +404,14 @@ fn settings_out_of_range_are_refused() {
             .build()
             .expect("a network")
     };
-    let refused = |trainer: Trainer<'_>| {
+    let refused = |mut trainer: Trainer<'_>| {
         let fault = trainer
             .fit(&mut net(), &data, None)
             .expect_err("a bad setting");
         assert_eq!(fault.kind(), Kind::Setting, "{fault}");
     };
     refused(Trainer::new(Sgd::new(-0.1)));
-    refused(Trainer::new(Sgd::new(f32::NAN)));
+    refused(Trainer::new(Sgd::new(f64::NAN)));
     refused(Trainer::new(Sgd::new(0.1)).batch_size(0));
     refused(Trainer::new(Sgd::new(0.1)).threads(0));
     refused(Trainer::new(Sgd::new(0.1)).l2(-1.0));
@@ -389,7 +419,8 @@ fn settings_out_of_range_are_refused() {
     for network in [
         Network::builder(3).dense(0, Activation::Relu),
         Network::builder(0).dense(2, Activation::Relu),
-        Network::builder(3).dense(2, Activation::Relu).dropout(1.0),
+        Network::builder(3).dropout(1.0).dense(2, Activation::Relu),
+        Network::builder(3).dropout(-0.1).dense(2, Activation::Relu),
         Network::builder(3),
     ] {
         let fault = network.build().expect_err("a bad setting");

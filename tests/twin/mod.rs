@@ -14,7 +14,7 @@ pub fn twin(net: &Network, loss: Loss, l2: f64) -> network_f64::Network {
         activation: activation(layer.activation()),
         weight: wide(&layer.weight().to_vec()),
         bias: if layer.has_bias() {
-            wide(&layer.bias())
+            wide(layer.bias())
         } else {
             vec![0.0; layer.outputs()]
         },
