@@ -23,10 +23,11 @@ const PACKAGES: [&str; 4] = ["core", "cli", "benches", "tests"];
 const LINES: usize = 420;
 
 /// The ground floor: imports nothing above it.
-const GROUND: [&str; 3] = ["error", "isa", "rng"];
+const GROUND: [&str; 4] = ["choice", "error", "isa", "rng"];
 
 /// Each room of the core and the rooms it may import, besides the ground floor and itself.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
+    ("choice", &[]),
     ("error", &[]),
     ("isa", &[]),
     ("rng", &[]),
@@ -249,8 +250,9 @@ fn unsafe_code_is_announced_and_argued() {
     for file in all_rust_files() {
         let source = read(&file);
         if words(&code(&source)).any(|word| word == keyword) {
+            let dense: String = source.split_whitespace().collect();
             assert!(
-                source.contains(&format!("expect({keyword}_code")) && source.contains("SAFETY:"),
+                dense.contains(&format!("expect({keyword}_code")) && source.contains("SAFETY:"),
                 "{} is {keyword} without an expect attribute and its reasons",
                 file.display()
             );

@@ -7,7 +7,7 @@ use mlp_core::tensor::activation::Activation;
 use oracle::network_f64;
 
 /// The oracle's network with the parameters that `net` has now.
-pub fn twin(net: &Network, loss: Loss, l2: f64) -> network_f64::Network {
+pub(crate) fn twin(net: &Network, loss: Loss, l2: f64) -> network_f64::Network {
     let layers = net.layers().iter().map(|layer| network_f64::Layer {
         inputs: layer.inputs(),
         outputs: layer.outputs(),
@@ -51,17 +51,17 @@ fn wide(values: &[f32]) -> Vec<f64> {
 }
 
 /// The rows of a matrix.
-pub fn rows(matrix: &Matrix) -> Vec<Vec<f64>> {
+fn rows(matrix: &Matrix) -> Vec<Vec<f64>> {
     (0..matrix.rows()).map(|r| wide(matrix.row(r))).collect()
 }
 
 /// The rows that the network is given.
-pub fn input_rows(inputs: &Inputs) -> Vec<Vec<f64>> {
+pub(crate) fn input_rows(inputs: &Inputs) -> Vec<Vec<f64>> {
     rows(&inputs.to_matrix())
 }
 
 /// The rows that its outputs are compared with: values, classes as ones among zeros, or two classes as 0 and 1.
-pub fn target_rows(targets: &Targets, outputs: usize) -> Vec<Vec<f64>> {
+pub(crate) fn target_rows(targets: &Targets, outputs: usize) -> Vec<Vec<f64>> {
     match targets {
         Targets::Values { values, .. } => rows(values),
         Targets::Classes { labels, .. } if outputs == 1 => {
