@@ -50,9 +50,11 @@ pub enum Optimizer {
 
 /// Parameters, their gradient, and the optimiser's two moments of each.
 #[derive(Clone, Debug)]
-struct Parameters {
-    w: Vec<f32>,
-    g: Vec<f32>,
+pub struct Parameters {
+    /// The parameters.
+    pub w: Vec<f32>,
+    /// The gradient that the next step follows.
+    pub g: Vec<f32>,
     m: Vec<f32>,
     v: Vec<f32>,
 }
@@ -79,7 +81,8 @@ pub struct Network {
 }
 
 impl Parameters {
-    fn new(w: Vec<f32>) -> Self {
+    /// These, with gradient and moments zero.
+    pub fn new(w: Vec<f32>) -> Self {
         let zeros = vec![0.0; w.len()];
         Self {
             w,
@@ -89,7 +92,8 @@ impl Parameters {
         }
     }
 
-    fn step(&mut self, optimizer: Optimizer, t: i32) {
+    /// Step `t`, from 1.
+    pub fn step(&mut self, optimizer: Optimizer, t: i32) {
         let Self { w, g, m, v } = self;
         match optimizer {
             Optimizer::Sgd { lr } => {
@@ -146,6 +150,11 @@ impl Network {
         }
     }
 
+    /// The weights of layer `l`, row-major [inputs][outputs]; its biases start from zero.
+    pub fn weight(&self, l: usize) -> &[f32] {
+        &self.layers[l].weight.w
+    }
+
     /// The class probabilities of `rows` rows of inputs, row-major.
     pub fn forward(&mut self, x: &[f32], rows: usize) -> &[f32] {
         let (last, order) = (self.layers.len() - 1, self.order);
@@ -199,6 +208,23 @@ impl Network {
             layer.bias.step(self.optimizer, self.t);
         }
         loss
+    }
+
+    /// One pass over the rows of `x` in that order, in batches, the last one smaller; gives the mean cross-entropy, of
+    /// each batch before its step.
+    pub fn train_epoch(&mut self, x: &[f32], labels: &[u32], order: &[usize], batch: usize) -> f32 {
+        let inputs = self.layers[0].inputs;
+        let mut sum = 0.0;
+        for rows in order.chunks(batch) {
+            let mut batch_x = Vec::new();
+            let mut batch_labels = Vec::new();
+            for &row in rows {
+                batch_x.extend_from_slice(&x[row * inputs..][..inputs]);
+                batch_labels.push(labels[row]);
+            }
+            sum += self.train_batch(&batch_x, &batch_labels) * rows.len() as f32;
+        }
+        sum / order.len() as f32
     }
 
     /// d = (p - y) / rows at the output, and the mean loss.
@@ -270,7 +296,8 @@ impl Network {
     }
 }
 
-fn activate(hidden: Hidden, row: &mut [f32]) {
+/// z becomes f(z), in a row.
+pub fn activate(hidden: Hidden, row: &mut [f32]) {
     for z in row {
         *z = match hidden {
             Hidden::Relu => z.max(0.0),
@@ -279,7 +306,8 @@ fn activate(hidden: Hidden, row: &mut [f32]) {
     }
 }
 
-fn softmax(row: &mut [f32]) {
+/// z becomes exp(z) / sum exp(z), in a row.
+pub fn softmax(row: &mut [f32]) {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for z in row.iter_mut() {

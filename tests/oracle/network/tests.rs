@@ -93,3 +93,24 @@ fn training_follows_the_f64_oracle() {
         }
     }
 }
+
+#[test]
+fn an_epoch_is_its_batches_in_that_order() {
+    let new = || {
+        let optimizer = Optimizer::Sgd { lr: 0.1 };
+        Network::new(&[3, 4, 2], Hidden::Relu, optimizer, Order::Rows, 1)
+    };
+    let x = Rng::new(6).uniform(5 * 3, -1.0, 1.0);
+    let (mut whole, mut parts) = (new(), new());
+    let loss = whole.train_epoch(&x, &[0, 1, 1, 0, 1], &[4, 2, 0, 1, 3], 3);
+    let pick = |rows: &[usize]| -> Vec<f32> {
+        rows.iter()
+            .flat_map(|row| x[row * 3..][..3].to_vec())
+            .collect()
+    };
+    let first = parts.train_batch(&pick(&[4, 2, 0]), &[1, 1, 0]);
+    let second = parts.train_batch(&pick(&[1, 3]), &[1, 0]);
+    assert_eq!(loss, (3.0 * first + 2.0 * second) / 5.0);
+    assert_eq!(whole.weight(0), parts.weight(0));
+    assert_ne!(whole.weight(0), new().weight(0));
+}
