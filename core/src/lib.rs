@@ -15,5 +15,11 @@ pub mod team;
 pub mod tensor;
 pub mod train;
 
+pub use dataset::{Dataset, Inputs, Scaling, Targets};
 pub use error::{Error, Kind};
 pub use isa::Isa;
+pub use nn::{Init, Loss, Network};
+pub use optim::{Adam, AdamW, Optimizer, RmsProp, Sgd};
+pub use tensor::Matrix;
+pub use tensor::activation::Activation;
+pub use train::{Epoch, Flow, History, Monitor, Reduction, Stop, Trainer};

@@ -1,7 +1,6 @@
 //! The threads of one fit: started together, marching in step, gone when the call returns.
 //!
-//! [`run`] starts the members of a team in a scope; the calling thread is member 0. All run the same function and meet
-//! at [`Member::wait`], a barrier that spins for a few microseconds and then sleeps, so that a core busy with
+//! [`run`] starts the members of a team in a scope; the calling thread is member 0, the leader. All meet at [`Member::wait`], a barrier that spins for a few microseconds and then sleeps, so that a core busy with
 //! something else costs a step no more than it must. If a member panics, the others are released with
 //! [`Broken`] and the panic reaches the caller of [`run`].
 
@@ -20,7 +19,9 @@ pub struct Broken;
 
 /// How many threads the affinity mask and the control group allow this process.
 pub fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MOST_THREADS)
 }
 
 /// A barrier for a fixed number of threads.
@@ -59,7 +60,11 @@ impl Barrier {
         } else {
             self.await_change(generation);
         }
-        if self.broken.load(Ordering::Acquire) { Err(Broken) } else { Ok(()) }
+        if self.broken.load(Ordering::Acquire) {
+            Err(Broken)
+        } else {
+            Ok(())
+        }
     }
 
     /// Opens the next generation. A sleeper counts itself before it looks at the generation for the last time, and
@@ -74,7 +79,10 @@ impl Barrier {
     }
 
     fn await_change(&self, generation: usize) {
-        let passed = || self.generation.load(Ordering::SeqCst) != generation || self.broken.load(Ordering::SeqCst);
+        let passed = || {
+            self.generation.load(Ordering::SeqCst) != generation
+                || self.broken.load(Ordering::SeqCst)
+        };
         for _ in 0..SPINS {
             if passed() {
                 return;
@@ -84,7 +92,10 @@ impl Barrier {
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.sleepers.fetch_add(1, Ordering::SeqCst);
         while !passed() {
-            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            guard = self
+                .wake
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
@@ -135,22 +146,30 @@ impl Drop for Alarm<'_> {
     }
 }
 
-/// Runs `work` on `size` threads and returns what member 0 returned.
+/// Runs a team of `size` threads: `lead` on the calling thread as member 0, `follow` on the others; gives what `lead`
+/// returned, once all have ended. `follow` meets at the barrier as often as `lead` does.
 ///
 /// # Panics
 /// With the panic of a member, once all have ended.
-pub fn run<T: Send>(size: usize, work: impl Fn(Member<'_>) -> T + Sync) -> T {
+pub fn run<T>(
+    size: usize,
+    lead: impl FnOnce(Member<'_>) -> T,
+    follow: impl Fn(Member<'_>) + Sync,
+) -> T {
     let barrier = Barrier::new(size.clamp(1, MOST_THREADS));
-    let member = |index| {
-        let _alarm = Alarm(&barrier);
-        work(Member { index, barrier: &barrier })
-    };
     std::thread::scope(|scope| {
         for index in 1..barrier.size {
-            let member = &member;
-            scope.spawn(move || member(index));
+            let (barrier, follow) = (&barrier, &follow);
+            scope.spawn(move || {
+                let _alarm = Alarm(barrier);
+                follow(Member { index, barrier });
+            });
         }
-        member(0)
+        let _alarm = Alarm(&barrier);
+        lead(Member {
+            index: 0,
+            barrier: &barrier,
+        })
     })
 }
 
@@ -163,21 +182,22 @@ pub fn share(total: usize, unit: usize, index: usize, size: usize) -> std::ops::
 
 #[cfg(test)]
 mod tests {
-    use super::{Broken, run, share};
+    use super::{Broken, Member, run, share};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn nobody_passes_before_all_have_come() {
         for size in [1, 2, 3, 8] {
             let count = AtomicUsize::new(0);
-            run(size, |member| {
+            let work = |member: Member<'_>| {
                 for round in 1..=2000 {
                     count.fetch_add(1, Ordering::Relaxed);
                     member.wait().unwrap();
                     assert_eq!(count.load(Ordering::Relaxed), round * size);
                     member.wait().unwrap();
                 }
-            });
+            };
+            run(size, work, work);
         }
     }
 
@@ -186,12 +206,13 @@ mod tests {
         for culprit in [0, 2] {
             let released = AtomicUsize::new(0);
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                run(4, |member| {
+                let work = |member: Member<'_>| {
                     member.wait().unwrap();
                     assert!(member.index() != culprit, "on purpose");
                     while member.wait() != Err(Broken) {}
                     released.fetch_add(1, Ordering::Relaxed);
-                });
+                };
+                run(4, work, work);
             }));
             assert!(result.is_err());
             assert_eq!(released.load(Ordering::Relaxed), 3);
@@ -201,10 +222,13 @@ mod tests {
     #[test]
     fn shares_cover_everything_once() {
         for (total, unit, size) in [(784, 4, 3), (10, 16, 2), (0, 4, 2), (64, 16, 8)] {
-            let shares: Vec<_> = (0..size).map(|index| share(total, unit, index, size)).collect();
+            let shares: Vec<_> = (0..size)
+                .map(|index| share(total, unit, index, size))
+                .collect();
             assert_eq!(shares[0].start, 0);
             assert_eq!(shares[size - 1].end, total);
-            assert!(shares.windows(2).all(|pair| pair[0].end == pair[1].start && pair[0].end % unit == 0
+            assert!(shares.windows(2).all(|pair| pair[0].end == pair[1].start
+                && pair[0].end % unit == 0
                 || pair[0].end == total));
         }
     }

@@ -8,7 +8,8 @@
 //! - [`network_f64`]: any network of ours in f64, with loss, gradients and central differences;
 //! - [`optim`]: the optimiser steps in f64;
 //! - [`rng`]: test data;
-//! - [`tolerance`]: how far two roundings of the same sum may lie apart.
+//! - [`tolerance`]: how far two roundings of the same sum may lie apart;
+//! - [`ulp`]: how far two numbers lie apart, counted in numbers.
 
 pub mod gemm;
 pub mod network;
@@ -16,3 +17,4 @@ pub mod network_f64;
 pub mod optim;
 pub mod rng;
 pub mod tolerance;
+pub mod ulp;

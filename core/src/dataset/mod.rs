@@ -4,10 +4,21 @@
 //! Inputs stay as they came, bytes as bytes; a [`Scaling`] fitted on the training rows is applied when rows are gathered
 //! into a batch. Classes are kept as numbers: one-hot targets exist only inside the loss.
 
+#[cfg(feature = "files")]
+pub mod csv;
+pub mod digits;
 mod gather;
+#[cfg(feature = "files")]
+pub mod idx;
 mod inputs;
+#[cfg(feature = "files")]
+pub mod options;
 pub mod scaling;
+#[cfg(feature = "files")]
+pub mod source;
 mod split;
+#[cfg(feature = "files")]
+mod suggest;
 
 use std::collections::HashSet;
 

@@ -32,7 +32,14 @@ struct Plan {
 
 impl Builder {
     pub(super) fn new(inputs: usize) -> Self {
-        Self { inputs, layers: Vec::new(), dropout: 0.0, init: Init::Auto, seed: 1, isa: None }
+        Self {
+            inputs,
+            layers: Vec::new(),
+            dropout: 0.0,
+            init: Init::Auto,
+            seed: 1,
+            isa: None,
+        }
     }
 
     /// A dense layer: f(W x + b).
@@ -49,7 +56,12 @@ impl Builder {
 
     fn layer(mut self, units: usize, activation: Activation, bias: bool) -> Self {
         let dropout = std::mem::take(&mut self.dropout);
-        self.layers.push(Plan { units, activation, bias, dropout });
+        self.layers.push(Plan {
+            units,
+            activation,
+            bias,
+            dropout,
+        });
         self
     }
 
@@ -103,18 +115,35 @@ impl Builder {
         for (l, plan) in self.layers.into_iter().enumerate() {
             for (count, what) in [(inputs, "inputs"), (plan.units, "units")] {
                 if count == 0 || count > MOST_UNITS {
-                    return fault(format!("layer {} cannot have {count} {what}: 1 to {MOST_UNITS}", l + 1));
+                    return fault(format!(
+                        "layer {} cannot have {count} {what}: 1 to {MOST_UNITS}",
+                        l + 1
+                    ));
                 }
             }
             if inputs.saturating_mul(plan.units) > MOST_WEIGHTS {
-                return fault(format!("layer {} would have {inputs} x {} weights: too many", l + 1, plan.units));
+                return fault(format!(
+                    "layer {} would have {inputs} x {} weights: too many",
+                    l + 1,
+                    plan.units
+                ));
             }
             if !(0.0..1.0).contains(&plan.dropout) {
-                return fault(format!("dropout must be at least 0 and less than 1, not {}", plan.dropout));
+                return fault(format!(
+                    "dropout must be at least 0 and less than 1, not {}",
+                    plan.dropout
+                ));
             }
             plan.activation.check()?;
-            let weight = self.init.draw(inputs, plan.units, plan.activation, &mut rng);
-            layers.push(Layer::new(&weight, plan.bias, plan.activation, plan.dropout));
+            let weight = self
+                .init
+                .draw(inputs, plan.units, plan.activation, &mut rng);
+            layers.push(Layer::new(
+                &weight,
+                plan.bias,
+                plan.activation,
+                plan.dropout,
+            ));
             inputs = plan.units;
         }
         Ok(Network { layers, isa })

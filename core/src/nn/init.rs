@@ -117,7 +117,13 @@ impl Init {
     }
 
     /// The weights `[outputs, inputs]` of a layer with that activation, drawn row by row.
-    pub(super) fn draw(self, inputs: usize, outputs: usize, activation: Activation, rng: &mut Rng) -> Matrix {
+    pub(super) fn draw(
+        self,
+        inputs: usize,
+        outputs: usize,
+        activation: Activation,
+        rng: &mut Rng,
+    ) -> Matrix {
         let (fan_in, both) = (inputs as f64, (inputs + outputs) as f64);
         let normal = |rng: &mut Rng, variance: f64| (variance.sqrt() * rng.normal()) as f32;
         let uniform = |rng: &mut Rng, variance: f64| {

@@ -26,12 +26,12 @@
 
 use pulp::Simd;
 
-use super::target::Target;
+use super::target::{Target, each, sum_over};
 use crate::choice;
 use crate::error::{Error, Kind};
 use crate::tensor::activation::{Activation, activation_backward};
 use crate::tensor::math::{log, sigmoid_log1p};
-use crate::tensor::reduce::{Lanes, lines_mut, max16, tree_sum};
+use crate::tensor::reduce::{Lanes, max16};
 use crate::tensor::softmax::{scale, softmax_exp};
 use crate::tensor::{LINE, padded};
 
@@ -392,46 +392,4 @@ fn log_of<S: Simd>(simd: S, x: f32) -> f32 {
     let mut line: Lanes = [0.0; LINE];
     S::as_mut_simd_f32s(&mut line).0[0] = log(simd, simd.splat_f32s(x));
     line[0]
-}
-
-/// Replaces every vector x of the row by the first of f(x, y), y being the targets; gives the sum of the second.
-#[inline(always)]
-fn sum_over<S: Simd>(
-    simd: S,
-    row: &mut [f32],
-    cols: usize,
-    target: Target<'_>,
-    f: impl Fn(S::f32s, S::f32s) -> (S::f32s, S::f32s),
-) -> f32 {
-    let mut lanes: Lanes = [0.0; LINE];
-    for (i, line) in lines_mut(row).iter_mut().enumerate() {
-        let targets = target.line(i, cols);
-        let sums = S::as_mut_simd_f32s(&mut lanes).0.iter_mut();
-        let xs = S::as_mut_simd_f32s(line).0.iter_mut();
-        for ((x, &y), sum) in xs.zip(S::as_simd_f32s(&targets).0).zip(sums) {
-            let term;
-            (*x, term) = f(*x, y);
-            *sum = simd.add_f32s(*sum, term);
-        }
-    }
-    row[cols..].fill(0.0);
-    tree_sum(lanes)
-}
-
-/// Replaces every vector x of the row by f(x, y), y being the targets.
-#[inline(always)]
-fn each<S: Simd>(
-    row: &mut [f32],
-    cols: usize,
-    target: Target<'_>,
-    f: impl Fn(S::f32s, S::f32s) -> S::f32s,
-) {
-    for (i, line) in lines_mut(row).iter_mut().enumerate() {
-        let targets = target.line(i, cols);
-        let xs = S::as_mut_simd_f32s(line).0.iter_mut();
-        for (x, &y) in xs.zip(S::as_simd_f32s(&targets).0) {
-            *x = f(*x, y);
-        }
-    }
-    row[cols..].fill(0.0);
 }

@@ -20,7 +20,12 @@ pub struct Layer {
 impl Layer {
     pub(super) fn new(weight: &Matrix, bias: bool, activation: Activation, dropout: f32) -> Self {
         let panels = Panels::pack(Operand::Transposed(weight.view()));
-        Self { bias: bias.then(|| vec![0.0; panels.n()]), panels, activation, dropout }
+        Self {
+            bias: bias.then(|| vec![0.0; panels.n()]),
+            panels,
+            activation,
+            dropout,
+        }
     }
 
     /// How many numbers go in.
@@ -118,7 +123,10 @@ impl Network {
 
     /// Multiplications and additions to predict one row: two for each weight.
     pub fn flops_per_row(&self) -> usize {
-        self.layers.iter().map(|layer| 2 * layer.inputs() * layer.outputs()).sum()
+        self.layers
+            .iter()
+            .map(|layer| 2 * layer.inputs() * layer.outputs())
+            .sum()
     }
 
     /// Gives layer `l` (from 0) own weights, `[outputs, inputs]`.
@@ -147,7 +155,13 @@ impl Network {
     #[track_caller]
     pub fn set_bias(&mut self, l: usize, bias: &[f32]) {
         let layer = &mut self.layers[l];
-        assert_eq!(bias.len(), layer.bias().len(), "layer {l} has {} biases, not {}", layer.bias().len(), bias.len());
+        assert_eq!(
+            bias.len(),
+            layer.bias().len(),
+            "layer {l} has {} biases, not {}",
+            layer.bias().len(),
+            bias.len()
+        );
         if let Some(own) = &mut layer.bias {
             own.copy_from_slice(bias);
         }
@@ -155,6 +169,10 @@ impl Network {
 
     /// The greatest number of lines that a row of any layer's outputs takes.
     pub(crate) fn widest(&self) -> usize {
-        self.layers.iter().map(|layer| layer.outputs().div_ceil(LINE)).max().unwrap_or(1)
+        self.layers
+            .iter()
+            .map(|layer| layer.outputs().div_ceil(LINE))
+            .max()
+            .unwrap_or(1)
     }
 }

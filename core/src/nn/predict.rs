@@ -53,14 +53,25 @@ impl Network {
     #[track_caller]
     pub fn predict_on(&self, inputs: &Inputs, threads: usize) -> Matrix {
         let (rows, wide) = (inputs.rows(), self.inputs());
-        assert_eq!(inputs.cols(), wide, "a network of {wide} inputs was given rows of {}", inputs.cols());
+        assert_eq!(
+            inputs.cols(),
+            wide,
+            "a network of {wide} inputs was given rows of {}",
+            inputs.cols()
+        );
         let mut result = Matrix::zeros(rows, self.outputs());
         let stride = result.row_stride();
         let pays = rows.saturating_mul(self.flops_per_row()) / FLOPS_PER_THREAD;
-        let share = rows.div_ceil(threads.clamp(1, pays.clamp(1, team::MOST_THREADS))).next_multiple_of(4);
+        let share = rows
+            .div_ceil(threads.clamp(1, pays.clamp(1, team::MOST_THREADS)))
+            .next_multiple_of(4);
         let mut view = result.view_mut();
         std::thread::scope(|scope| {
-            for (out, first) in view.data().chunks_mut(share * stride).zip((0..rows).step_by(share)) {
+            for (out, first) in view
+                .data()
+                .chunks_mut(share * stride)
+                .zip((0..rows).step_by(share))
+            {
                 let mut work = move || self.predict_range(inputs, first, out, stride);
                 if first + share < rows {
                     scope.spawn(work);
@@ -92,8 +103,18 @@ impl Network {
     #[track_caller]
     pub fn predict_into(&self, row: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
         let (inputs, outputs) = (self.inputs(), self.outputs());
-        assert_eq!(row.len(), inputs, "a network of {inputs} inputs was given a row of {}", row.len());
-        assert_eq!(out.len(), outputs, "a network of {outputs} outputs was given room for {}", out.len());
+        assert_eq!(
+            row.len(),
+            inputs,
+            "a network of {inputs} inputs was given a row of {}",
+            row.len()
+        );
+        assert_eq!(
+            out.len(),
+            outputs,
+            "a network of {outputs} outputs was given room for {}",
+            out.len()
+        );
         scratch.input[..inputs].copy_from_slice(row);
         out.copy_from_slice(&self.forward(scratch, 1)[..outputs]);
     }
@@ -114,13 +135,20 @@ impl Network {
                 a: x,
                 a_stride: padded(layer.inputs()),
                 rows,
-                segments: &[Segment { len: layer.inputs(), lines: layer.panels.lines() }],
+                segments: &[Segment {
+                    len: layer.inputs(),
+                    lines: layer.panels.lines(),
+                }],
                 c: &mut y[..rows * stride],
                 c_stride: stride,
                 n: layer.outputs(),
                 padded: true,
                 add: false,
-                epilogue: Epilogue { bias: layer.bias.as_deref(), activation: Some(layer.activation()), preactivation: None },
+                epilogue: Epilogue {
+                    bias: layer.bias.as_deref(),
+                    activation: Some(layer.activation()),
+                    preactivation: None,
+                },
             });
         }
         &scratch.rooms[(self.layers.len() + 1) % 2][..rows * padded(self.outputs())]

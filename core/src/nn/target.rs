@@ -1,9 +1,9 @@
-//! What one row of the output should have been.
+//! What one row of the output should have been, and the walk over a row beside it.
 
 use pulp::Simd;
 
 use crate::tensor::LINE;
-use crate::tensor::reduce::{Lanes, tree_sum};
+use crate::tensor::reduce::{Lanes, lines_mut, tree_sum};
 
 /// What one row of the output should have been: y.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,6 +54,10 @@ impl Target<'_> {
 
     /// Whether the outputs p predict the class: the first greatest is its, or, of a single output, p >= 1/2 is class 1.
     #[inline(always)]
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "without an early way out the folds vectorise"
+    )]
     pub fn is_hit(self, outputs: &[f32]) -> bool {
         match (self, outputs) {
             (Self::Values(_), _) => false,
@@ -61,10 +65,52 @@ impl Target<'_> {
             (Self::Class(class), _) => {
                 let (before, after) = outputs.split_at(class as usize);
                 let p = after[0];
-                // Folds without an early way out, which vectorise; NaN fails every comparison.
+                // NaN fails every comparison.
                 before.iter().fold(true, |hit, &q| hit & (q < p))
                     & after.iter().fold(true, |hit, &q| hit & (q <= p))
             }
         }
     }
+}
+
+/// Replaces every vector x of the row by the first of f(x, y), y being the targets; gives the sum of the second.
+#[inline(always)]
+pub(super) fn sum_over<S: Simd>(
+    simd: S,
+    row: &mut [f32],
+    cols: usize,
+    target: Target<'_>,
+    f: impl Fn(S::f32s, S::f32s) -> (S::f32s, S::f32s),
+) -> f32 {
+    let mut lanes: Lanes = [0.0; LINE];
+    for (i, line) in lines_mut(row).iter_mut().enumerate() {
+        let targets = target.line(i, cols);
+        let sums = S::as_mut_simd_f32s(&mut lanes).0.iter_mut();
+        let xs = S::as_mut_simd_f32s(line).0.iter_mut();
+        for ((x, &y), sum) in xs.zip(S::as_simd_f32s(&targets).0).zip(sums) {
+            let term;
+            (*x, term) = f(*x, y);
+            *sum = simd.add_f32s(*sum, term);
+        }
+    }
+    row[cols..].fill(0.0);
+    tree_sum(lanes)
+}
+
+/// Replaces every vector x of the row by f(x, y), y being the targets.
+#[inline(always)]
+pub(super) fn each<S: Simd>(
+    row: &mut [f32],
+    cols: usize,
+    target: Target<'_>,
+    f: impl Fn(S::f32s, S::f32s) -> S::f32s,
+) {
+    for (i, line) in lines_mut(row).iter_mut().enumerate() {
+        let targets = target.line(i, cols);
+        let xs = S::as_mut_simd_f32s(line).0.iter_mut();
+        for (x, &y) in xs.zip(S::as_simd_f32s(&targets).0) {
+            *x = f(*x, y);
+        }
+    }
+    row[cols..].fill(0.0);
 }

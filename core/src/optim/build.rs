@@ -4,45 +4,40 @@ use super::Optimizer;
 
 /// Gradient descent; with [`momentum`](Self::momentum), [`nesterov`](Self::nesterov) or [`ema`](Self::ema) on demand.
 #[derive(Clone, Copy, Debug)]
-pub struct Sgd(Optimizer);
+pub struct Sgd {
+    lr: f64,
+    optimizer: Optimizer,
+}
 
 impl Sgd {
     /// Plain gradient descent.
     pub fn new(lr: f64) -> Self {
-        Self(Optimizer::Sgd { lr })
-    }
-
-    fn lr(self) -> f64 {
-        match self.0 {
-            Optimizer::Sgd { lr }
-            | Optimizer::Momentum { lr, .. }
-            | Optimizer::Nesterov { lr, .. }
-            | Optimizer::EmaMomentum { lr, .. }
-            | Optimizer::RmsProp { lr, .. }
-            | Optimizer::Adam { lr, .. }
-            | Optimizer::AdamW { lr, .. } => lr,
-        }
+        let optimizer = Optimizer::Sgd { lr };
+        Self { lr, optimizer }
     }
 
     /// With the heavy ball; 0.9 is usual.
     #[must_use]
     pub fn momentum(self, momentum: f64) -> Self {
-        let lr = self.lr();
-        Self(Optimizer::Momentum { lr, momentum })
+        let lr = self.lr;
+        let optimizer = Optimizer::Momentum { lr, momentum };
+        Self { lr, optimizer }
     }
 
     /// With Nesterov's momentum; 0.9 is usual.
     #[must_use]
     pub fn nesterov(self, momentum: f64) -> Self {
-        let lr = self.lr();
-        Self(Optimizer::Nesterov { lr, momentum })
+        let lr = self.lr;
+        let optimizer = Optimizer::Nesterov { lr, momentum };
+        Self { lr, optimizer }
     }
 
     /// Along an exponential moving average of the gradients; 0.9 is usual.
     #[must_use]
     pub fn ema(self, beta: f64) -> Self {
-        let lr = self.lr();
-        Self(Optimizer::EmaMomentum { lr, beta })
+        let lr = self.lr;
+        let optimizer = Optimizer::EmaMomentum { lr, beta };
+        Self { lr, optimizer }
     }
 }
 
@@ -159,8 +154,8 @@ impl AdamW {
 }
 
 impl From<Sgd> for Optimizer {
-    fn from(Sgd(optimizer): Sgd) -> Self {
-        optimizer
+    fn from(sgd: Sgd) -> Self {
+        sgd.optimizer
     }
 }
 

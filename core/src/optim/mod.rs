@@ -13,24 +13,23 @@
 //! | `adamw` | w -= lr `weight_decay` w; then as `adam` |
 //!
 //! `momentum`, `nesterov`, `rmsprop` (eps outside the root), `adam` and `adamw` (decay not through the gradient) are as in
-//! PyTorch. The scalars of a step, bias corrections included, are made in f64 by products only (no `powf`, whose last
+//! `PyTorch`. The scalars of a step, bias corrections included, are made in f64 by products only (no `powf`, whose last
 //! bit differs between platforms) and rounded to f32 once; square roots and quotients are IEEE 754's. A moment too small
 //! to matter becomes zero ([`update`]), so that no denormals arise where gradients vanish.
 //!
 //! References: Polyak 1964 and Sutskever et al. 2013 (momentum, Nesterov); Tieleman & Hinton 2012, lecture 6.5 (`RMSProp`);
 //! Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (`AdamW`).
 //!
-//! An optimiser is added here and nowhere else: a variant of [`Optimizer`] with its row in `settings`, its name in `NAMES`
-//! and `parse`, its [`Rule`] in `at_step` and its step in `update`. (The short forms in `build` are a courtesy.)
+//! An optimiser is added in this folder and nowhere else: its variant, name and settings in this file, its scalars and its
+//! step side by side in `update.rs`. (The short forms in `build.rs` are a courtesy.)
 
 mod build;
+mod sweep;
 mod update;
 
-use pulp::Simd;
-
 pub use build::{Adam, AdamW, RmsProp, Sgd};
-pub use update::TINY_MOMENT;
-use update::{sweep0, sweep1, sweep2};
+pub use sweep::TINY_MOMENT;
+pub use update::{Update, update};
 
 use crate::choice;
 use crate::error::{Error, Kind};
@@ -84,55 +83,6 @@ impl Penalty {
         in_range("penalty", "l1", self.l1, Range::NotNegative)?;
         in_range("penalty", "l2", self.l2, Range::NotNegative)
     }
-}
-
-/// The scalars of one step, in f32, ready for [`update`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Update {
-    rule: Rule,
-    scale: f32,
-    penalty: Option<(f32, f32)>,
-}
-
-impl Update {
-    /// The same step for gradients that are still to be multiplied by `factor`: 1 / batch for a sum over the batch.
-    #[must_use]
-    pub fn scaled(mut self, factor: f32) -> Self {
-        self.scale = factor;
-        self
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Rule {
-    Sgd {
-        lr: f32,
-    },
-    /// m = keep m + add g; w -= lr m
-    Momentum {
-        lr: f32,
-        keep: f32,
-        add: f32,
-    },
-    Nesterov {
-        lr: f32,
-        momentum: f32,
-    },
-    RmsProp {
-        lr: f32,
-        keep: f32,
-        add: f32,
-        eps: f32,
-    },
-    /// w = shrink w - step m / (root sqrt v + eps)
-    Adam {
-        shrink: Option<f32>,
-        step: f32,
-        root: f32,
-        eps: f32,
-        keep: (f32, f32),
-        add: (f32, f32),
-    },
 }
 
 /// What a setting may be.
@@ -300,191 +250,6 @@ impl Optimizer {
             | Self::Nesterov { .. }
             | Self::RmsProp { .. } => 1,
             Self::Adam { .. } | Self::AdamW { .. } => 2,
-        }
-    }
-
-    /// The scalars of step `t`, which counts from 1 over the whole training and not per epoch.
-    pub fn at_step(&self, t: u64, penalty: Penalty) -> Update {
-        debug_assert!(t > 0, "steps count from 1");
-        let rule = match *self {
-            Self::Sgd { lr } => Rule::Sgd { lr: lr as f32 },
-            Self::EmaMomentum { lr, beta } => Rule::Momentum {
-                lr: lr as f32,
-                keep: beta as f32,
-                add: (1.0 - beta) as f32,
-            },
-            Self::Momentum { lr, momentum } => Rule::Momentum {
-                lr: lr as f32,
-                keep: momentum as f32,
-                add: 1.0,
-            },
-            Self::Nesterov { lr, momentum } => Rule::Nesterov {
-                lr: lr as f32,
-                momentum: momentum as f32,
-            },
-            Self::RmsProp { lr, rho, eps } => Rule::RmsProp {
-                lr: lr as f32,
-                keep: rho as f32,
-                add: (1.0 - rho) as f32,
-                eps: eps as f32,
-            },
-            Self::Adam {
-                lr,
-                beta1,
-                beta2,
-                eps,
-            } => adam(lr, (beta1, beta2), eps, None, t),
-            Self::AdamW {
-                lr,
-                beta1,
-                beta2,
-                eps,
-                weight_decay,
-            } => adam(lr, (beta1, beta2), eps, Some(1.0 - lr * weight_decay), t),
-        };
-        let Penalty { l1, l2 } = penalty;
-        Update {
-            rule,
-            scale: 1.0,
-            penalty: (l1 != 0.0 || l2 != 0.0).then_some((l1 as f32, l2 as f32)),
-        }
-    }
-}
-
-fn adam(lr: f64, beta: (f64, f64), eps: f64, shrink: Option<f64>, t: u64) -> Rule {
-    Rule::Adam {
-        shrink: shrink.map(|shrink| shrink as f32),
-        step: (lr / (1.0 - power(beta.0, t))) as f32,
-        root: (1.0 / (1.0 - power(beta.1, t)).sqrt()) as f32,
-        eps: eps as f32,
-        keep: (beta.0 as f32, beta.1 as f32),
-        add: ((1.0 - beta.0) as f32, (1.0 - beta.1) as f32),
-    }
-}
-
-/// x^n by squaring: the same products, so the same bits, on every platform.
-fn power(mut x: f64, mut n: u64) -> f64 {
-    let mut result = 1.0;
-    while n > 0 {
-        if n % 2 == 1 {
-            result *= x;
-        }
-        x *= x;
-        n /= 2;
-    }
-    result
-}
-
-/// One step over equally long slices, a multiple of 16 floats: weights w, gradients g, moments m and v (empty if the
-/// optimiser does not keep them).
-///
-/// A new m with |m| < 2^-100 and a new v below 2^-126 are stored as 0. Where w, g and the moments are 0 they stay so, so
-/// padding stays padding. Nothing is allocated, and elements do not see each other: any split of the slices gives the same.
-#[inline(always)]
-pub fn update<S: Simd>(
-    simd: S,
-    u: &Update,
-    w: &mut [f32],
-    g: &[f32],
-    m: &mut [f32],
-    v: &mut [f32],
-) {
-    let splat = |x| simd.splat_f32s(x);
-    match u.rule {
-        Rule::Sgd { lr } => {
-            let minus_lr = splat(-lr);
-            sweep0(
-                simd,
-                u,
-                w,
-                g,
-                #[inline(always)]
-                |w, g| simd.mul_add_f32s(minus_lr, g, w),
-            );
-        }
-        Rule::Momentum { lr, keep, add } => {
-            let (minus_lr, keep, add) = (splat(-lr), splat(keep), splat(add));
-            sweep1(
-                simd,
-                u,
-                w,
-                g,
-                m,
-                #[inline(always)]
-                |w, g, m| {
-                    let m = simd.mul_add_f32s(keep, m, simd.mul_f32s(add, g));
-                    (simd.mul_add_f32s(minus_lr, m, w), update::flush(simd, m))
-                },
-            );
-        }
-        Rule::Nesterov { lr, momentum } => {
-            let (minus_lr, momentum) = (splat(-lr), splat(momentum));
-            sweep1(
-                simd,
-                u,
-                w,
-                g,
-                m,
-                #[inline(always)]
-                |w, g, m| {
-                    let m = simd.mul_add_f32s(momentum, m, g);
-                    let ahead = simd.mul_add_f32s(momentum, m, g);
-                    (
-                        simd.mul_add_f32s(minus_lr, ahead, w),
-                        update::flush(simd, m),
-                    )
-                },
-            );
-        }
-        Rule::RmsProp { lr, keep, add, eps } => {
-            let (minus_lr, keep, add, eps) = (splat(-lr), splat(keep), splat(add), splat(eps));
-            sweep1(
-                simd,
-                u,
-                w,
-                g,
-                m,
-                #[inline(always)]
-                |w, g, v| {
-                    let v = simd.mul_add_f32s(keep, v, simd.mul_f32s(simd.mul_f32s(add, g), g));
-                    let v = update::flush_square(simd, v);
-                    let q = simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(v), eps));
-                    (simd.mul_add_f32s(minus_lr, q, w), v)
-                },
-            );
-        }
-        Rule::Adam {
-            shrink,
-            step,
-            root,
-            eps,
-            keep,
-            add,
-        } => {
-            let (minus_step, root, eps) = (splat(-step), splat(root), splat(eps));
-            let (keep1, keep2) = (splat(keep.0), splat(keep.1));
-            let (add1, add2) = (splat(add.0), splat(add.1));
-            // Without decay this is a product with 1, which changes no bit and costs nothing beside the root.
-            let shrink = splat(shrink.unwrap_or(1.0));
-            sweep2(
-                simd,
-                u,
-                w,
-                g,
-                (m, v),
-                #[inline(always)]
-                |w, g, m, v| {
-                    let m = simd.mul_add_f32s(keep1, m, simd.mul_f32s(add1, g));
-                    let v = simd.mul_add_f32s(keep2, v, simd.mul_f32s(simd.mul_f32s(add2, g), g));
-                    let (m, v) = (update::flush(simd, m), update::flush_square(simd, v));
-                    let q = simd.div_f32s(m, simd.mul_add_f32s(simd.sqrt_f32s(v), root, eps));
-                    (
-                        simd.mul_add_f32s(minus_step, q, simd.mul_f32s(shrink, w)),
-                        m,
-                        v,
-                    )
-                },
-            );
         }
     }
 }

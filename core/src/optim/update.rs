@@ -1,123 +1,246 @@
-//! The walk over the slices of an update: loads, the penalty on the way in, the step of one optimiser, stores.
+//! One step of each optimiser: its scalars, made in f64, and its arithmetic on vectors.
 
 use pulp::Simd;
 
-use super::Update;
+use super::sweep::{flush, flush_square, sweep0, sweep1, sweep2};
+use super::{Optimizer, Penalty};
 
-/// First moments smaller than this, 2^-100, are stored as zero: a hundred steps of decay from there would be denormal.
-pub const TINY_MOMENT: f32 = f32::from_bits((127 - 100) << 23);
-
-/// m, or 0 where |m| < 2^-100.
-#[inline(always)]
-pub(super) fn flush<S: Simd>(simd: S, m: S::f32s) -> S::f32s {
-    let tiny = simd.less_than_f32s(simd.abs_f32s(m), simd.splat_f32s(TINY_MOMENT));
-    simd.select_f32s(tiny, simd.splat_f32s(0.0), m)
+/// The scalars of one step, in f32, ready for [`update`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Update {
+    rule: Rule,
+    /// Times the gradient.
+    pub(super) scale: f32,
+    /// l1 and l2, unless both are 0.
+    pub(super) penalty: Option<(f32, f32)>,
 }
 
-/// v, or 0 where v < 2^-126: of a square only what is denormal is given up, as its root is still far from nothing.
-#[inline(always)]
-pub(super) fn flush_square<S: Simd>(simd: S, v: S::f32s) -> S::f32s {
-    let tiny = simd.less_than_f32s(v, simd.splat_f32s(f32::MIN_POSITIVE));
-    simd.select_f32s(tiny, simd.splat_f32s(0.0), v)
+impl Update {
+    /// The same step for gradients that are still to be multiplied by `factor`: 1 / batch for a sum over the batch.
+    #[must_use]
+    pub fn scaled(mut self, factor: f32) -> Self {
+        self.scale = factor;
+        self
+    }
 }
 
-/// The gradient of loss and penalty: scale g + l2 w + l1 sign(w).
-#[derive(Clone, Copy)]
-struct Gradient<S: Simd> {
-    simd: S,
-    scale: S::f32s,
-    l1: S::f32s,
-    l2: S::f32s,
-    penalised: bool,
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rule {
+    Sgd {
+        lr: f32,
+    },
+    /// m = keep m + add g; w -= lr m
+    Momentum {
+        lr: f32,
+        keep: f32,
+        add: f32,
+    },
+    Nesterov {
+        lr: f32,
+        momentum: f32,
+    },
+    RmsProp {
+        lr: f32,
+        keep: f32,
+        add: f32,
+        eps: f32,
+    },
+    /// w = shrink w - step m / (root sqrt v + eps)
+    Adam {
+        shrink: f32,
+        step: f32,
+        root: f32,
+        eps: f32,
+        keep: (f32, f32),
+        add: (f32, f32),
+    },
 }
 
-impl<S: Simd> Gradient<S> {
-    #[inline(always)]
-    fn new(simd: S, u: &Update) -> Self {
-        let (l1, l2) = u.penalty.unwrap_or((0.0, 0.0));
-        Self {
-            simd,
-            scale: simd.splat_f32s(u.scale),
-            l1: simd.splat_f32s(l1),
-            l2: simd.splat_f32s(l2),
-            penalised: u.penalty.is_some(),
+impl Optimizer {
+    /// The scalars of step `t`, which counts from 1 over the whole training and not per epoch.
+    pub fn at_step(&self, t: u64, penalty: Penalty) -> Update {
+        debug_assert!(t > 0, "steps count from 1");
+        let rule = match *self {
+            Self::Sgd { lr } => Rule::Sgd { lr: lr as f32 },
+            Self::EmaMomentum { lr, beta } => Rule::Momentum {
+                lr: lr as f32,
+                keep: beta as f32,
+                add: (1.0 - beta) as f32,
+            },
+            Self::Momentum { lr, momentum } => Rule::Momentum {
+                lr: lr as f32,
+                keep: momentum as f32,
+                add: 1.0,
+            },
+            Self::Nesterov { lr, momentum } => Rule::Nesterov {
+                lr: lr as f32,
+                momentum: momentum as f32,
+            },
+            Self::RmsProp { lr, rho, eps } => Rule::RmsProp {
+                lr: lr as f32,
+                keep: rho as f32,
+                add: (1.0 - rho) as f32,
+                eps: eps as f32,
+            },
+            Self::Adam {
+                lr,
+                beta1,
+                beta2,
+                eps,
+            } => adam(lr, (beta1, beta2), eps, 1.0, t),
+            Self::AdamW {
+                lr,
+                beta1,
+                beta2,
+                eps,
+                weight_decay,
+            } => adam(lr, (beta1, beta2), eps, 1.0 - lr * weight_decay, t),
+        };
+        let Penalty { l1, l2 } = penalty;
+        Update {
+            rule,
+            scale: 1.0,
+            penalty: (l1 != 0.0 || l2 != 0.0).then_some((l1 as f32, l2 as f32)),
         }
     }
+}
 
-    #[inline(always)]
-    fn at(self, w: S::f32s, g: S::f32s) -> S::f32s {
-        let simd = self.simd;
-        let g = simd.mul_f32s(self.scale, g);
-        if !self.penalised {
-            return g;
+fn adam(lr: f64, beta: (f64, f64), eps: f64, shrink: f64, t: u64) -> Rule {
+    Rule::Adam {
+        shrink: shrink as f32,
+        step: (lr / (1.0 - power(beta.0, t))) as f32,
+        root: (1.0 / (1.0 - power(beta.1, t)).sqrt()) as f32,
+        eps: eps as f32,
+        keep: (beta.0 as f32, beta.1 as f32),
+        add: ((1.0 - beta.0) as f32, (1.0 - beta.1) as f32),
+    }
+}
+
+/// x^n by squaring: the same products, so the same bits, on every platform.
+fn power(mut x: f64, mut n: u64) -> f64 {
+    let mut result = 1.0;
+    while n > 0 {
+        if n % 2 == 1 {
+            result *= x;
         }
-        let zero = simd.splat_f32s(0.0);
-        let sign = simd.select_f32s(simd.less_than_f32s(w, zero), simd.neg_f32s(self.l1), zero);
-        let sign = simd.select_f32s(simd.greater_than_f32s(w, zero), self.l1, sign);
-        simd.add_f32s(simd.mul_add_f32s(self.l2, w, g), sign)
+        x *= x;
+        n /= 2;
     }
+    result
 }
 
+/// One step over equally long slices, a multiple of 16 floats: weights w, gradients g, moments m and v (empty if the
+/// optimiser does not keep them).
+///
+/// A new m with |m| < 2^-100 and a new v below 2^-126 are stored as 0. Where w, g and the moments are 0 they stay so, so
+/// padding stays padding. Nothing is allocated, and elements do not see each other: any split of the slices gives the same.
 #[inline(always)]
-fn check(w: &[f32], others: [&[f32]; 3]) {
-    debug_assert!(w.len().is_multiple_of(crate::tensor::LINE), "whole lines");
-    debug_assert!(
-        others.iter().all(|other| other.len() == w.len()),
-        "slices of one length"
-    );
-}
-
-/// w = step(w, g)
-#[inline(always)]
-pub(super) fn sweep0<S: Simd>(
-    simd: S,
-    u: &Update,
-    w: &mut [f32],
-    g: &[f32],
-    step: impl Fn(S::f32s, S::f32s) -> S::f32s,
-) {
-    check(w, [g, g, g]);
-    let gradient = Gradient::new(simd, u);
-    let ws = S::as_mut_simd_f32s(w).0.iter_mut();
-    for (w, &g) in ws.zip(S::as_simd_f32s(g).0) {
-        *w = step(*w, gradient.at(*w, g));
-    }
-}
-
-/// (w, m) = step(w, g, m)
-#[inline(always)]
-pub(super) fn sweep1<S: Simd>(
+pub fn update<S: Simd>(
     simd: S,
     u: &Update,
     w: &mut [f32],
     g: &[f32],
     m: &mut [f32],
-    step: impl Fn(S::f32s, S::f32s, S::f32s) -> (S::f32s, S::f32s),
+    v: &mut [f32],
 ) {
-    check(w, [g, m, m]);
-    let gradient = Gradient::new(simd, u);
-    let ws = S::as_mut_simd_f32s(w).0.iter_mut();
-    let ms = S::as_mut_simd_f32s(m).0.iter_mut();
-    for ((w, &g), m) in ws.zip(S::as_simd_f32s(g).0).zip(ms) {
-        (*w, *m) = step(*w, gradient.at(*w, g), *m);
-    }
-}
-
-/// (w, m, v) = step(w, g, m, v)
-#[inline(always)]
-pub(super) fn sweep2<S: Simd>(
-    simd: S,
-    u: &Update,
-    w: &mut [f32],
-    g: &[f32],
-    (m, v): (&mut [f32], &mut [f32]),
-    step: impl Fn(S::f32s, S::f32s, S::f32s, S::f32s) -> (S::f32s, S::f32s, S::f32s),
-) {
-    check(w, [g, m, v]);
-    let gradient = Gradient::new(simd, u);
-    let ws = S::as_mut_simd_f32s(w).0.iter_mut();
-    let (ms, vs) = (S::as_mut_simd_f32s(m).0, S::as_mut_simd_f32s(v).0);
-    for (((w, &g), m), v) in ws.zip(S::as_simd_f32s(g).0).zip(ms).zip(vs) {
-        (*w, *m, *v) = step(*w, gradient.at(*w, g), *m, *v);
+    match u.rule {
+        Rule::Sgd { lr } => {
+            let minus_lr = simd.splat_f32s(-lr);
+            sweep0(
+                simd,
+                u,
+                w,
+                g,
+                #[inline(always)]
+                |w, g| simd.mul_add_f32s(minus_lr, g, w),
+            );
+        }
+        Rule::Momentum { lr, keep, add } => {
+            let (minus_lr, keep, add) = (
+                simd.splat_f32s(-lr),
+                simd.splat_f32s(keep),
+                simd.splat_f32s(add),
+            );
+            sweep1(
+                simd,
+                u,
+                w,
+                g,
+                m,
+                #[inline(always)]
+                |w, g, m| {
+                    let m = simd.mul_add_f32s(keep, m, simd.mul_f32s(add, g));
+                    (simd.mul_add_f32s(minus_lr, m, w), flush(simd, m))
+                },
+            );
+        }
+        Rule::Nesterov { lr, momentum } => {
+            let (minus_lr, momentum) = (simd.splat_f32s(-lr), simd.splat_f32s(momentum));
+            sweep1(
+                simd,
+                u,
+                w,
+                g,
+                m,
+                #[inline(always)]
+                |w, g, m| {
+                    let m = simd.mul_add_f32s(momentum, m, g);
+                    let ahead = simd.mul_add_f32s(momentum, m, g);
+                    (simd.mul_add_f32s(minus_lr, ahead, w), flush(simd, m))
+                },
+            );
+        }
+        Rule::RmsProp { lr, keep, add, eps } => {
+            let (minus_lr, keep, add, eps) = (
+                simd.splat_f32s(-lr),
+                simd.splat_f32s(keep),
+                simd.splat_f32s(add),
+                simd.splat_f32s(eps),
+            );
+            sweep1(
+                simd,
+                u,
+                w,
+                g,
+                m,
+                #[inline(always)]
+                |w, g, v| {
+                    let v = simd.mul_add_f32s(keep, v, simd.mul_f32s(simd.mul_f32s(add, g), g));
+                    let v = flush_square(simd, v);
+                    let q = simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(v), eps));
+                    (simd.mul_add_f32s(minus_lr, q, w), v)
+                },
+            );
+        }
+        Rule::Adam {
+            shrink,
+            step,
+            root,
+            eps,
+            keep,
+            add,
+        } => {
+            let (minus_step, root) = (simd.splat_f32s(-step), simd.splat_f32s(root));
+            let (keep1, keep2) = (simd.splat_f32s(keep.0), simd.splat_f32s(keep.1));
+            let (add1, add2) = (simd.splat_f32s(add.0), simd.splat_f32s(add.1));
+            // Without decay this is a product with 1, which changes no bit and costs nothing beside the root.
+            let (shrink, eps) = (simd.splat_f32s(shrink), simd.splat_f32s(eps));
+            sweep2(
+                simd,
+                u,
+                w,
+                g,
+                (m, v),
+                #[inline(always)]
+                |w, g, m, v| {
+                    let m = flush(simd, simd.mul_add_f32s(keep1, m, simd.mul_f32s(add1, g)));
+                    let square = simd.mul_f32s(simd.mul_f32s(add2, g), g);
+                    let v = flush_square(simd, simd.mul_add_f32s(keep2, v, square));
+                    let q = simd.div_f32s(m, simd.mul_add_f32s(simd.sqrt_f32s(v), root, eps));
+                    let w = simd.mul_add_f32s(minus_step, q, simd.mul_f32s(shrink, w));
+                    (w, m, v)
+                },
+            );
+        }
     }
 }

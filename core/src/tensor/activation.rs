@@ -10,13 +10,13 @@
 //! | `elu:a` | z, a (e^z - 1) where z <= 0 | 1, y + a where y <= 0 |
 //! | `gelu` | z s, s = sigmoid(2 u), u = sqrt(2 / pi) (z + 0.044715 z^3) | s + z s (1 - s) 2 u' |
 //! | `silu` | z s, s = sigmoid(z) | s + z s (1 - s) |
-//! | `softmax` | e^z_j / sum_k e^z_k | the whole row: y (d - sum_k d_k y_k) |
+//! | `softmax` | `e^z[j] / sum over k of e^z[k]` | the whole row: `y (d - sum over k of d[k] y[k])` |
 //!
 //! All but gelu and silu know f' from the output y, so that z need not be kept. `gelu` is the tanh form of Hendrycks &
-//! Gimpel 2016 (what PyTorch calls `approximate='tanh'`), written with 1 + tanh u = 2 sigmoid(2 u), which keeps the
+//! Gimpel 2016 (what `PyTorch` calls `approximate='tanh'`), written with 1 + tanh u = 2 sigmoid(2 u), which keeps the
 //! left tail accurate; it is not the form with erf. `elu` is Clevert et al. 2016, `silu` Elfwing et al. 2018 (swish).
 //!
-//! ReLU and its family are selects on z <= 0, not maxima, so NaN passes, on every instruction set alike.
+//! `ReLU` and its family are selects on z <= 0, not maxima, so NaN passes, on every instruction set alike.
 //!
 //! An activation is added here and nowhere else: a variant, a name, a line in `name`, `parse`, `check`, forward, backward.
 
@@ -47,12 +47,12 @@ pub enum Activation {
     Gelu,
     /// f(z) = z sigmoid(z).
     Silu,
-    /// f(z)_j = e^z_j / sum_k e^z_k: probabilities.
+    /// `f(z)[j] = e^z[j] / sum over k of e^z[k]`: probabilities.
     Softmax,
 }
 
 /// sqrt(2 / pi) times two, and times 0.044715: 2 u = z (`GELU_1` + `GELU_3` z^2).
-const GELU_1: f32 = 1.595_769_1;
+const GELU_1: f32 = 1.595_769;
 const GELU_3: f32 = 0.071_354_814;
 
 impl Activation {

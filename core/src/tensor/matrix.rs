@@ -281,7 +281,10 @@ impl<'a> MatMut<'a> {
     #[track_caller]
     pub fn assume_padded(self) -> Self {
         check(self.data.len(), self.rows, padded(self.cols), self.stride);
-        Self { padded: true, ..self }
+        Self {
+            padded: true,
+            ..self
+        }
     }
 
     /// Whether the rows end in padding to whole lines.
@@ -331,7 +334,8 @@ impl<'a> MatMut<'a> {
             data: self.data,
             rows: self.rows,
             cols: self.cols,
-            stride: self.stride, padded: self.padded,
+            stride: self.stride,
+            padded: self.padded,
         }
     }
 

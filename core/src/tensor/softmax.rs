@@ -1,6 +1,6 @@
-//! Softmax of a row: y_j = exp(z_j - max z) / sum_k exp(z_k - max z).
+//! Softmax of a row: `y[j] = exp(z[j] - max z) / sum over k of exp(z[k] - max z)`.
 //!
-//! The maximum goes out first, so that no exponential overflows. The backward pass is y (d - sum_k d_k y_k); with
+//! The maximum goes out first, so that no exponential overflows. The backward pass is `y (d - sum d y)`; with
 //! cross-entropy after it the two collapse into y - target (see `nn::loss`), which is why the pieces are apart here.
 
 use pulp::Simd;
@@ -45,7 +45,7 @@ pub fn softmax_forward<S: Simd>(simd: S, row: &mut [f32], cols: usize) {
     scale(simd, row, cols, 1.0 / sum);
 }
 
-/// d = y (d - sum_k d_k y_k): the gradient by the logits from the one by the probabilities y; both padded with zeros.
+/// `d = y (d - sum d y)`: the gradient by the logits from the one by the probabilities y; both padded with zeros.
 #[inline(always)]
 pub fn softmax_backward<S: Simd>(simd: S, y: &[f32], d: &mut [f32]) {
     let mean = simd.splat_f32s(dot16(simd, d, y));

@@ -27,7 +27,11 @@ pub struct Epoch {
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "epoch {}/{}: loss {:.4}", self.epoch, self.epochs, self.loss)?;
+        write!(
+            f,
+            "epoch {}/{}: loss {:.4}",
+            self.epoch, self.epochs, self.loss
+        )?;
         if let Some(accuracy) = self.accuracy {
             write!(f, ", accuracy {:.2} %", 100.0 * accuracy)?;
         }
@@ -37,7 +41,11 @@ impl fmt::Display for Epoch {
         if let Some(accuracy) = self.validation_accuracy {
             write!(f, ", accuracy {:.2} %", 100.0 * accuracy)?;
         }
-        write!(f, "; {:.2} s, {:.0} rows/s", self.seconds, self.rows_per_second)
+        write!(
+            f,
+            "; {:.2} s, {:.0} rows/s",
+            self.seconds, self.rows_per_second
+        )
     }
 }
 

@@ -6,6 +6,9 @@
 mod block;
 mod fit;
 mod history;
+mod layer_rows;
+mod leader;
+mod mask;
 mod share;
 
 pub use history::{Epoch, Flow, History, Step, Stop};
@@ -180,14 +183,14 @@ impl<'a> Trainer<'a> {
 
     /// Adds l1 sign(w) to the gradient of every weight (not of biases): the penalty l1 sum |w|.
     #[must_use]
-    pub fn l1(mut self, l1: f32) -> Self {
+    pub fn l1(mut self, l1: f64) -> Self {
         self.penalty.l1 = l1;
         self
     }
 
     /// Adds l2 w to the gradient of every weight (not of biases): the penalty l2/2 sum w^2.
     #[must_use]
-    pub fn l2(mut self, l2: f32) -> Self {
+    pub fn l2(mut self, l2: f64) -> Self {
         self.penalty.l2 = l2;
         self
     }
@@ -232,7 +235,9 @@ impl<'a> Trainer<'a> {
         train: &Dataset,
         validation: Option<&Dataset>,
     ) -> Result<History, Error> {
-        let loss = self.loss.unwrap_or_else(|| Loss::default_for(network.output_activation()));
+        let loss = self
+            .loss
+            .unwrap_or_else(|| Loss::default_for(network.output_activation()));
         self.check(network, train, validation, loss)?;
         fit::fit(self, loss, network, train, validation)
     }
@@ -260,21 +265,33 @@ impl<'a> Trainer<'a> {
         }
         for data in [Some(train), validation].into_iter().flatten() {
             if data.is_empty() {
-                return fault(Kind::Data, "there are no rows to train or validate on".into());
+                return fault(
+                    Kind::Data,
+                    "there are no rows to train or validate on".into(),
+                );
             }
             if u32::try_from(data.len()).is_err() {
-                return fault(Kind::Data, format!("{} rows are more than 2^32 - 1", data.len()));
+                return fault(
+                    Kind::Data,
+                    format!("{} rows are more than 2^32 - 1", data.len()),
+                );
             }
             if data.inputs().cols() != network.inputs() {
                 let (cols, inputs) = (data.inputs().cols(), network.inputs());
-                return fault(Kind::Data, format!("the data has {cols} columns, the network {inputs} inputs"));
+                return fault(
+                    Kind::Data,
+                    format!("the data has {cols} columns, the network {inputs} inputs"),
+                );
             }
             let classes = match data.targets() {
                 Targets::Classes { names, .. } => Some(names.len()),
                 Targets::Values { .. } => {
                     let (width, outputs) = (data.target_width(), network.outputs());
                     if width != outputs {
-                        return fault(Kind::Data, format!("{width} target values need {width} outputs, not {outputs}"));
+                        return fault(
+                            Kind::Data,
+                            format!("{width} target values need {width} outputs, not {outputs}"),
+                        );
                     }
                     None
                 }
@@ -282,7 +299,10 @@ impl<'a> Trainer<'a> {
             loss.check(network.output_activation(), network.outputs(), classes)?;
         }
         if self.monitor == Monitor::Accuracy && matches!(train.targets(), Targets::Values { .. }) {
-            return fault(Kind::Setting, "values have no accuracy to monitor: monitor the loss".into());
+            return fault(
+                Kind::Setting,
+                "values have no accuracy to monitor: monitor the loss".into(),
+            );
         }
         Ok(())
     }

@@ -27,7 +27,11 @@ pub struct Caches {
 
 impl Default for Caches {
     fn default() -> Self {
-        Self { l1: 32 << 10, l2: 256 << 10, l3: 2 << 20 }
+        Self {
+            l1: 32 << 10,
+            l2: 256 << 10,
+            l3: 2 << 20,
+        }
     }
 }
 
@@ -42,9 +46,15 @@ impl Caches {
     fn read(folder: &str) -> Self {
         let mut caches = Self::default();
         for index in 0..8 {
-            let text = |name: &str| std::fs::read_to_string(format!("{folder}/index{index}/{name}"));
-            let (Ok(level), Ok(kind), Ok(size)) = (text("level"), text("type"), text("size")) else { break };
-            let Some(size) = parse_size(size.trim()) else { continue };
+            let text =
+                |name: &str| std::fs::read_to_string(format!("{folder}/index{index}/{name}"));
+            let (Ok(level), Ok(kind), Ok(size)) = (text("level"), text("type"), text("size"))
+            else {
+                break;
+            };
+            let Some(size) = parse_size(size.trim()) else {
+                continue;
+            };
             match (level.trim(), kind.trim()) {
                 ("1", "Data" | "Unified") => caches.l1 = size,
                 ("2", "Data" | "Unified") => caches.l2 = size,
@@ -65,7 +75,11 @@ fn parse_size(text: &str) -> Option<usize> {
         "" => 1,
         _ => return None,
     };
-    digits.parse::<usize>().ok()?.checked_mul(unit).filter(|&size| size > 0)
+    digits
+        .parse::<usize>()
+        .ok()?
+        .checked_mul(unit)
+        .filter(|&size| size > 0)
 }
 
 /// NC: how many columns of B, [`KB`] deep, fill half of the second-level cache.
@@ -87,7 +101,19 @@ mod tests {
 
     #[test]
     fn a_block_of_b_fills_half_of_l2() {
-        assert_eq!(columns_in_l2(Caches { l2: 1 << 20, ..Caches::default() }), 256);
-        assert_eq!(columns_in_l2(Caches { l2: 1 << 10, ..Caches::default() }), 16);
+        assert_eq!(
+            columns_in_l2(Caches {
+                l2: 1 << 20,
+                ..Caches::default()
+            }),
+            256
+        );
+        assert_eq!(
+            columns_in_l2(Caches {
+                l2: 1 << 10,
+                ..Caches::default()
+            }),
+            16
+        );
     }
 }

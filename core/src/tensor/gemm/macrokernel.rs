@@ -123,7 +123,11 @@ impl RowsByPanels<'_> {
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize>(mut self, simd: S) {
         let panels = self.n.div_ceil(LINE);
-        let k = self.segments.iter().map(|segment| segment.len).sum::<usize>();
+        let k = self
+            .segments
+            .iter()
+            .map(|segment| segment.len)
+            .sum::<usize>();
         let nc = columns_in_l2(Caches::of_this_machine()) / LINE;
         for ic in (0..self.rows).step_by(MC) {
             let mc = MC.min(self.rows - ic);
@@ -179,8 +183,11 @@ impl RowsByPanels<'_> {
         let mut start = 0;
         for segment in self.segments {
             if let Some((from, to)) = overlap(start, segment.len, ps.start, ps.end) {
-                let rows = std::array::from_fn(|r| &self.a[(i + r) * self.a_stride + start + from..][..to - from]);
-                let panels = std::array::from_fn(|q| &segment.lines[(j + q) * segment.len..][from..to]);
+                let rows = std::array::from_fn(|r| {
+                    &self.a[(i + r) * self.a_stride + start + from..][..to - from]
+                });
+                let panels =
+                    std::array::from_fn(|q| &segment.lines[(j + q) * segment.len..][from..to]);
                 microkernel::rows(simd, rows, panels, &mut acc);
             }
             start += segment.len;
@@ -207,7 +214,11 @@ impl RowsByPanels<'_> {
     #[inline(always)]
     fn finish<S: Simd>(&mut self, simd: S, ic: usize, mc: usize) {
         let (n, stride) = (self.n, self.c_stride);
-        let Epilogue { bias, preactivation, activation } = &mut self.epilogue;
+        let Epilogue {
+            bias,
+            preactivation,
+            activation,
+        } = &mut self.epilogue;
         if bias.is_none() && preactivation.is_none() && activation.is_none() {
             return;
         }
@@ -286,7 +297,12 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
             if pack {
                 let mut packed = self.packed.as_chunks_mut::<GROUP>().0.iter_mut();
                 for piece in self.pieces {
-                    for (row, packed) in piece.a.chunks(piece.stride).take(piece.len).zip(&mut packed) {
+                    for (row, packed) in piece
+                        .a
+                        .chunks(piece.stride)
+                        .take(piece.len)
+                        .zip(&mut packed)
+                    {
                         packed[..width].copy_from_slice(&row[group..group + width]);
                     }
                 }

@@ -77,7 +77,11 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
     panels: [&[[f32; LINE]]; NP],
     acc: &mut Acc<S::f32s, MR, NP, PV>,
 ) {
-    assert!(first + MR <= stride, "columns {first}..{} of rows of {stride}", first + MR);
+    assert!(
+        first + MR <= stride,
+        "columns {first}..{} of rows of {stride}",
+        first + MR
+    );
     let k = panels[0].len();
     let panels = panels.map(|panel| &panel[..k]);
     let mut sum = *acc;
@@ -100,9 +104,18 @@ pub(super) fn zeros<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
 
 /// c = acc, or c = c + acc where `add`.
 #[inline(always)]
-pub(super) fn store<S: Simd, const PV: usize>(simd: S, acc: [S::f32s; PV], c: &mut [f32], add: bool) {
+pub(super) fn store<S: Simd, const PV: usize>(
+    simd: S,
+    acc: [S::f32s; PV],
+    c: &mut [f32],
+    add: bool,
+) {
     let c = S::as_mut_simd_f32s(&mut c[..LINE]).0;
     for j in 0..PV {
-        c[j] = if add { simd.add_f32s(c[j], acc[j]) } else { acc[j] };
+        c[j] = if add {
+            simd.add_f32s(c[j], acc[j])
+        } else {
+            acc[j]
+        };
     }
 }

@@ -43,12 +43,30 @@ pub enum Output<'a> {
 /// # Panics
 /// When the shapes of A (m x k), B (k x n), C (m x n) or the bias (n) do not fit together.
 #[track_caller]
-pub fn gemm(isa: Isa, threads: usize, a: Operand<'_>, b: Operand<'_>, c: MatMut<'_>, output: Output<'_>) {
+pub fn gemm(
+    isa: Isa,
+    threads: usize,
+    a: Operand<'_>,
+    b: Operand<'_>,
+    c: MatMut<'_>,
+    output: Output<'_>,
+) {
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
     assert_eq!(k, b.rows(), "A is {m} x {k}, B is {} x {n}", b.rows());
-    assert_eq!((m, n), (c.rows(), c.cols()), "A B is {m} x {n}, C is {} x {}", c.rows(), c.cols());
+    assert_eq!(
+        (m, n),
+        (c.rows(), c.cols()),
+        "A B is {m} x {n}, C is {} x {}",
+        c.rows(),
+        c.cols()
+    );
     if let Output::Activate(bias, _) = output {
-        assert_eq!(bias.len(), n, "the bias of {n} columns has {} values", bias.len());
+        assert_eq!(
+            bias.len(),
+            n,
+            "the bias of {n} columns has {} values",
+            bias.len()
+        );
     }
     if m == 0 || n == 0 {
         return;
@@ -56,19 +74,32 @@ pub fn gemm(isa: Isa, threads: usize, a: Operand<'_>, b: Operand<'_>, c: MatMut<
     // A thread costs some 20 us to start: not worth it below some 2 million multiply-adds each.
     let threads = threads.clamp(1, (m * k * n >> 21).max(1));
     let panels = packed(threads, b, k, n);
-    let segment = Segment { len: k, lines: panels.as_chunks().0 };
+    let segment = Segment {
+        len: k,
+        lines: panels.as_chunks().0,
+    };
     let stride = c.row_stride();
     // Shares that whole tiles fill.
     let share = m.div_ceil(threads).next_multiple_of(4);
     let padded = c.is_padded();
     let data = c.into_data();
     std::thread::scope(|scope| {
-        let mut parts = data.chunks_mut(share * stride).zip((0..m).step_by(share)).peekable();
+        let mut parts = data
+            .chunks_mut(share * stride)
+            .zip((0..m).step_by(share))
+            .peekable();
         while let Some((c, first)) = parts.next() {
             let rows = first..m.min(first + share);
             let mut part = move || {
                 let c = MatMut::new(c, rows.len(), n, stride);
-                multiply(isa, a, segment, if padded { c.assume_padded() } else { c }, first, output);
+                multiply(
+                    isa,
+                    a,
+                    segment,
+                    if padded { c.assume_padded() } else { c },
+                    first,
+                    output,
+                );
             };
             if parts.peek().is_some() {
                 scope.spawn(part);
@@ -84,7 +115,10 @@ fn packed(threads: usize, b: Operand<'_>, k: usize, n: usize) -> Aligned {
     let mut data = Aligned::zeroed(k * padded_len(n));
     let share = padded_len(n.div_ceil(threads));
     std::thread::scope(|scope| {
-        for (part, first) in data.chunks_mut((k * share).max(1)).zip((0..n).step_by(share)) {
+        for (part, first) in data
+            .chunks_mut((k * share).max(1))
+            .zip((0..n).step_by(share))
+        {
             let mut work = move || pack::pack_into(b, 0..k, first..n.min(first + share), part);
             if first + share < n {
                 scope.spawn(work);
@@ -97,7 +131,14 @@ fn packed(threads: usize, b: Operand<'_>, k: usize, n: usize) -> Aligned {
 }
 
 /// Rows `first..` of C, as many as `c` has.
-fn multiply(isa: Isa, a: Operand<'_>, b: Segment<'_>, mut c: MatMut<'_>, first: usize, output: Output<'_>) {
+fn multiply(
+    isa: Isa,
+    a: Operand<'_>,
+    b: Segment<'_>,
+    mut c: MatMut<'_>,
+    first: usize,
+    output: Output<'_>,
+) {
     let (rows, n, stride, padded) = (c.rows(), c.cols(), c.row_stride(), c.is_padded());
     let add = matches!(output, Output::Accumulate);
     // An epilogue in the product needs rows that may be written to the end of their last line.
@@ -105,7 +146,11 @@ fn multiply(isa: Isa, a: Operand<'_>, b: Segment<'_>, mut c: MatMut<'_>, first: 
     let mut left_over = None;
     match output {
         Output::Activate(bias, activation) if padded && matches!(a, Operand::Plain(_)) => {
-            epilogue = Epilogue { bias: Some(bias), activation: Some(activation), preactivation: None };
+            epilogue = Epilogue {
+                bias: Some(bias),
+                activation: Some(activation),
+                preactivation: None,
+            };
         }
         Output::Activate(bias, activation) => left_over = Some((bias, activation)),
         Output::Overwrite | Output::Accumulate => {}
@@ -126,16 +171,30 @@ fn multiply(isa: Isa, a: Operand<'_>, b: Segment<'_>, mut c: MatMut<'_>, first: 
         Operand::Transposed(a) => {
             let mut strip = Aligned::zeroed(b.len * GROUP);
             isa.dispatch(ColumnsByPanels {
-                pieces: &[Rows { a: a.data(), stride: a.row_stride(), len: b.len, lines: b.lines }],
+                pieces: &[Rows {
+                    a: a.data(),
+                    stride: a.row_stride(),
+                    len: b.len,
+                    lines: b.lines,
+                }],
                 columns: first..first + rows,
                 panels: n.div_ceil(LINE),
                 packed: &mut strip,
-                sink: IntoMatrix { c: c.reborrow(), first, add },
+                sink: IntoMatrix {
+                    c: c.reborrow(),
+                    first,
+                    add,
+                },
             });
         }
     }
     if let Some((bias, activation)) = left_over {
-        isa.dispatch(BiasActivation { c, bias, activation, line: &mut Aligned::zeroed(padded_len(n)) });
+        isa.dispatch(BiasActivation {
+            c,
+            bias,
+            activation,
+            line: &mut Aligned::zeroed(padded_len(n)),
+        });
     }
 }
 

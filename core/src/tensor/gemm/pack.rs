@@ -43,7 +43,11 @@ pub struct Panels {
 impl Panels {
     /// k x n zeros.
     pub fn zeros(k: usize, n: usize) -> Self {
-        Self { data: Aligned::zeroed(k * n.next_multiple_of(LINE)), k, n }
+        Self {
+            data: Aligned::zeroed(k * n.next_multiple_of(LINE)),
+            k,
+            n,
+        }
     }
 
     /// The panels of that operand.
@@ -81,7 +85,12 @@ impl Panels {
 }
 
 /// Writes rows `ks` and columns `ns` of `b` as panels into `out`, which gets ceil(|ns| / 16) * |ks| lines.
-pub(super) fn pack_into(b: Operand<'_>, ks: std::ops::Range<usize>, ns: std::ops::Range<usize>, out: &mut [f32]) {
+pub(super) fn pack_into(
+    b: Operand<'_>,
+    ks: std::ops::Range<usize>,
+    ns: std::ops::Range<usize>,
+    out: &mut [f32],
+) {
     let k = ks.len();
     let panels = out.chunks_exact_mut((k * LINE).max(1));
     for (first, panel) in ns.clone().step_by(LINE).zip(panels) {

@@ -1,0 +1,376 @@
+//! What each column of a CSV is for: an input, the label, or nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use super::cell;
+use crate::dataset::options::{Expected, Header, LabelUse, ReadOptions};
+use crate::dataset::suggest::closest;
+use crate::error::{Error, Kind};
+
+/// The names that mark a label column, the likeliest first.
+const LABEL_NAMES: [&str; 4] = ["label", "target", "class", "y"];
+/// The columns of a headerless file of 28 x 28 images, in which the label comes first by custom.
+const MNIST_COLUMNS: usize = 785;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Input,
+    Label,
+    Unused,
+}
+
+/// The columns of a file.
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// The names of all columns, if the file has a header.
+    names: Option<Vec<String>>,
+    pub(super) roles: Vec<Role>,
+    /// Where each input of the file goes, if the model has them in another order.
+    pub(super) order: Option<Vec<usize>>,
+}
+
+/// One row, split and unquoted.
+pub(super) type Cells = [Vec<u8>];
+
+impl Columns {
+    /// Decides by the first row, and by the second, if there is one. Returns whether the first row is a header.
+    pub(super) fn resolve(
+        first: &Cells,
+        second: Option<&Cells>,
+        options: &ReadOptions,
+    ) -> Result<(Self, bool), Error> {
+        let has_header = match options.header {
+            Header::Yes => true,
+            Header::No => false,
+            Header::Auto => is_header(first, second),
+        };
+        let names = has_header.then(|| names_of(first)).transpose()?;
+        let mut columns = Self {
+            names,
+            roles: vec![Role::Input; first.len()],
+            order: None,
+        };
+        columns.assign(first, options)?;
+        Ok((columns, has_header))
+    }
+
+    pub(super) fn inputs(&self) -> usize {
+        self.roles
+            .iter()
+            .filter(|&&role| role == Role::Input)
+            .count()
+    }
+
+    pub(super) fn label(&self) -> Option<usize> {
+        self.roles.iter().position(|&role| role == Role::Label)
+    }
+
+    /// `column 3 (age)`, or `column 3` without a header.
+    pub(super) fn place(&self, column: usize) -> String {
+        match &self.names {
+            Some(names) => format!("column {} ({})", column + 1, names[column]),
+            None => format!("column {}", column + 1),
+        }
+    }
+
+    /// The name of a column, if the file has names.
+    pub(super) fn name(&self, column: usize) -> Option<&str> {
+        self.names.as_ref().map(|names| names[column].as_str())
+    }
+
+    /// The names of the inputs, if the file has names, in the order of the inputs.
+    pub(super) fn input_names(&self) -> Option<Vec<String>> {
+        let names = self.names.as_ref()?;
+        let inputs = names
+            .iter()
+            .zip(&self.roles)
+            .filter(|&(_, &role)| role == Role::Input);
+        let mut inputs: Vec<(usize, &String)> = inputs.map(|(name, _)| name).enumerate().collect();
+        if let Some(order) = &self.order {
+            inputs.sort_by_key(|&(i, _)| order[i]);
+        }
+        Some(inputs.into_iter().map(|(_, name)| name.clone()).collect())
+    }
+
+    fn assign(&mut self, first: &Cells, options: &ReadOptions) -> Result<(), Error> {
+        let expected = options.expected.as_ref();
+        let asked = options
+            .label
+            .as_deref()
+            .map(|label| self.find(label))
+            .transpose();
+        // Unlabelled data for a prediction need not have the label column.
+        let asked = if options.labels == LabelUse::Ignored {
+            asked.unwrap_or(None)
+        } else {
+            asked?
+        };
+        match (expected, &self.names) {
+            (Some(expected), Some(names)) if expected.columns.is_some() => {
+                let wanted = expected.columns.as_deref().unwrap_or_default();
+                let (roles, order) = by_name(names, wanted)?;
+                let label = asked.or_else(|| self.remembered(expected));
+                self.roles = roles;
+                self.order = order;
+                match label {
+                    Some(label) if self.roles[label] == Role::Input => {
+                        let name = &names[label];
+                        return Err(Error::new(
+                            Kind::Data,
+                            format!(
+                                "column `{name}` cannot be the label, it is an input of the model"
+                            ),
+                        ));
+                    }
+                    Some(label) => self.roles[label] = Role::Label,
+                    None if options.labels == LabelUse::Required => {
+                        return Err(self.no_label(expected.label.as_deref()));
+                    }
+                    None => {}
+                }
+            }
+            (Some(expected), _) => {
+                let label = asked.or_else(|| self.remembered(expected));
+                self.by_width(first, expected, label, options.labels)?;
+            }
+            (None, _) => {
+                let label = asked.unwrap_or_else(|| self.customary(first));
+                self.roles[label] = Role::Label;
+            }
+        }
+        if self.inputs() == 0 {
+            return Err(no_inputs(first));
+        }
+        Ok(())
+    }
+
+    /// As many columns as the model has inputs, or one more, which is the label.
+    fn by_width(
+        &mut self,
+        first: &Cells,
+        expected: &Expected,
+        label: Option<usize>,
+        labels: LabelUse,
+    ) -> Result<(), Error> {
+        let width = self.roles.len();
+        if width == expected.inputs + 1 {
+            let label = label.unwrap_or_else(|| self.customary(first));
+            self.roles[label] = Role::Label;
+            return Ok(());
+        }
+        let wanted = match labels {
+            LabelUse::Ignored if width == expected.inputs => return Ok(()),
+            LabelUse::Ignored => format!("{}, or one more with the label", expected.inputs),
+            LabelUse::Required => format!("{} and the label", expected.inputs),
+        };
+        Err(Error::new(
+            Kind::Data,
+            format!("expected as many columns as the model has inputs, {wanted}, found {width}"),
+        ))
+    }
+
+    /// The column with the name of the label column that the model was trained on.
+    fn remembered(&self, expected: &Expected) -> Option<usize> {
+        self.find(expected.label.as_deref()?).ok()
+    }
+
+    /// The label column when nobody names it: `label`, `target`, `class` or `y`; without such a name the last, but the
+    /// first of 785 columns without names.
+    fn customary(&self, first: &Cells) -> usize {
+        let last = self.roles.len() - 1;
+        match &self.names {
+            Some(names) => LABEL_NAMES
+                .into_iter()
+                .find_map(|label| {
+                    names
+                        .iter()
+                        .position(|name| name.eq_ignore_ascii_case(label))
+                })
+                .unwrap_or(last),
+            None if first.len() == MNIST_COLUMNS && first.iter().all(|cell| is_byte(cell)) => 0,
+            None => last,
+        }
+    }
+
+    /// The column of that name, or of that number.
+    fn find(&self, label: &str) -> Result<usize, Error> {
+        let width = self.roles.len();
+        if let Some(names) = &self.names {
+            if let Some(exact) = names.iter().position(|name| name == label) {
+                return Ok(exact);
+            }
+            let alike: Vec<usize> = (0..width)
+                .filter(|&i| names[i].eq_ignore_ascii_case(label))
+                .collect();
+            if let [one] = alike[..] {
+                return Ok(one);
+            }
+        }
+        match label.parse::<i64>() {
+            Ok(number) if (1..=width as i64).contains(&number) => Ok(number as usize - 1),
+            Ok(number) if (-(width as i64)..0).contains(&number) => {
+                Ok(width - number.unsigned_abs() as usize)
+            }
+            Ok(number) => Err(Error::new(
+                Kind::Data,
+                format!("there is no column {number} for the label: there are {width} columns"),
+            )),
+            Err(_) => Err(self.no_label(Some(label))),
+        }
+    }
+
+    fn no_label(&self, label: Option<&str>) -> Error {
+        let message = match (&self.names, label) {
+            (Some(names), Some(label)) => {
+                format!(
+                    "there is no label column `{label}`{}",
+                    instead(label, names)
+                )
+            }
+            (Some(names), None) => {
+                format!("there is no label column among {}", listed(names))
+            }
+            (None, label) => format!(
+                "there is no header to find the label column `{}` in: give its number, 1 to {}",
+                label.unwrap_or_default(),
+                self.roles.len()
+            ),
+        };
+        Error::new(Kind::Data, message)
+    }
+}
+
+/// The first row is a header when none of its cells is a number. With both sorts of cells it is one when a word stands
+/// above a number, and the numbers count the columns (0, 1, 2, ..), as tools write them that know no names.
+fn is_header(first: &Cells, second: Option<&Cells>) -> bool {
+    let is_word = |cell: &Vec<u8>| {
+        matches!(
+            cell::number(cell),
+            Err(cell::Fault::Text | cell::Fault::Empty)
+        )
+    };
+    if first.iter().all(is_word) {
+        return true;
+    }
+    let Some(second) = second else { return false };
+    let word_above_number = first
+        .iter()
+        .zip(second)
+        .any(|(above, below)| is_word(above) && cell::number(below).is_ok());
+    let numbers: Vec<f32> = first
+        .iter()
+        .filter_map(|cell| cell::number(cell).ok())
+        .collect();
+    let counts_up = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
+    let from_start = numbers
+        .first()
+        .is_some_and(|&first| first == 0.0 || first == 1.0);
+    word_above_number && counts_up && from_start
+}
+
+fn is_byte(cell: &[u8]) -> bool {
+    cell::number(cell).is_ok_and(|value| cell::as_byte(value).is_some())
+}
+
+/// The names in a header: trimmed, `column 3` for an empty one, and `x`, `x.1`, `x.2` for equal ones, as pandas has it.
+fn names_of(first: &Cells) -> Result<Vec<String>, Error> {
+    let mut seen = HashSet::new();
+    let mut unique = |name: String| {
+        let mut unique = name.clone();
+        for i in 1.. {
+            if seen.insert(unique.clone()) {
+                break;
+            }
+            unique = format!("{name}.{i}");
+        }
+        unique
+    };
+    let name = |(i, cell): (usize, &Vec<u8>)| {
+        let wrong = |what: &str| {
+            let text = format!("the name of column {} {what}", i + 1);
+            Error::new(Kind::Data, text)
+        };
+        let text = std::str::from_utf8(cell)
+            .map_err(|_| wrong("is not UTF-8 text"))?
+            .trim();
+        if text.contains('\0') {
+            return Err(wrong("has a NUL byte: is this a text file?"));
+        }
+        let text = if text.is_empty() {
+            format!("column {}", i + 1)
+        } else {
+            text.to_owned()
+        };
+        Ok(unique(text))
+    };
+    first.iter().enumerate().map(name).collect()
+}
+
+/// The roles of the columns when the model names its inputs, and where each input goes.
+fn by_name(names: &[String], wanted: &[String]) -> Result<(Vec<Role>, Option<Vec<usize>>), Error> {
+    let place: HashMap<&str, usize> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| (name.as_str(), i))
+        .collect();
+    let mut goes_to = vec![None; names.len()];
+    for (input, name) in wanted.iter().enumerate() {
+        let Some(&column) = place.get(name.as_str()) else {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "there is no column `{name}`, an input of the model{}",
+                    instead(name, names)
+                ),
+            ));
+        };
+        goes_to[column] = Some(input);
+    }
+    let role = |to: &Option<usize>| {
+        if to.is_some() {
+            Role::Input
+        } else {
+            Role::Unused
+        }
+    };
+    let roles = goes_to.iter().map(role).collect();
+    let order: Vec<usize> = goes_to.into_iter().flatten().collect();
+    Ok((roles, (!order.is_sorted()).then_some(order)))
+}
+
+/// What there is instead of a column.
+fn instead(name: &str, names: &[String]) -> String {
+    match closest(name, names.iter().map(String::as_str)) {
+        Some(alike) => format!("; did you mean `{alike}`?"),
+        None => format!("; there are {}", listed(names)),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [first @ .., last] if first.len() > 10 => {
+            format!("{}, .., {last}", first[..8].join(", "))
+        }
+        _ => names.join(", "),
+    }
+}
+
+fn no_inputs(first: &Cells) -> Error {
+    let other = first
+        .first()
+        .and_then(|cell| cell.iter().find(|byte| b";\t|".contains(byte)));
+    let hint = match other {
+        Some(b'\t') => ": cells are expected to be separated by commas, not tabs".to_owned(),
+        Some(&byte) => {
+            format!(
+                ": cells are expected to be separated by commas, not `{}`",
+                char::from(byte)
+            )
+        }
+        None => String::new(),
+    };
+    Error::new(
+        Kind::Data,
+        format!("there is no input column beside the label{hint}"),
+    )
+}

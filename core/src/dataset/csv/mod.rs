@@ -1,0 +1,215 @@
+//! Reading a CSV: comma-separated cells, quotes as in RFC 4180, any line ends, UTF-8 with or without a byte order mark.
+//!
+//! **Header.** The first line is a header if no cell in it is a number, or if it has a word above a number and its numbers
+//! only count the columns; [`Header`] overrules that. Equal names become `x`, `x.1`, `x.2`.
+//!
+//! **Label.** The column that [`ReadOptions::label`] names. Without it, the column named `label`, `target`, `class` or `y`;
+//! else the last one, but the first one in a headerless file of 785 columns of integers from 0 to 255. So both forms of
+//! MNIST, Kaggle's `label,pixel0..pixel783` and `5,0,0,..`, need no options. All other columns are inputs.
+//!
+//! **Inputs** stay bytes while every cell is a whole number from 0 to 255, and become f32 at the first that is not.
+//!
+//! **Targets** are classes or values by the rule told at [`Task`]. Classes are sorted, by value if all are numbers.
+//!
+//! **For a model** ([`ReadOptions::expected`]) columns are found by name when both sides have names, in any order, and
+//! others are ignored; else there must be as many as the model has inputs, or one more with the label.
+//!
+//! Every fault is an error that tells file, line, column and what was found. A row is at most 64 MB long and has at most
+//! [`MAX_COLUMNS`] columns, so that a file that is no CSV is told by a message and not by running out of memory.
+
+mod byte_row;
+mod cell;
+mod columns;
+mod labels;
+mod lines;
+mod table;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use self::columns::Columns;
+use self::lines::Lines;
+use self::table::Table;
+use crate::dataset::options::ReadOptions;
+#[cfg(doc)]
+use crate::dataset::options::{Header, Task};
+use crate::dataset::{Dataset, Inputs, Targets};
+use crate::error::{Error, Kind};
+
+/// The most columns that a CSV may have.
+pub const MAX_COLUMNS: usize = 1_000_000;
+
+/// What a CSV holds.
+#[derive(Clone, Debug)]
+pub struct Csv {
+    /// The inputs, with the names of their columns if the file has a header.
+    pub inputs: Inputs,
+    /// The targets, if there is a label column and labels are not ignored.
+    pub targets: Option<Targets>,
+    /// The name of the label column, if it has one.
+    pub label: Option<String>,
+}
+
+impl Csv {
+    /// The dataset of inputs and targets.
+    ///
+    /// # Errors
+    /// When there are no targets.
+    pub fn into_dataset(self) -> Result<Dataset, Error> {
+        match self.targets {
+            Some(Targets::Classes { labels, names }) => {
+                Dataset::classes(self.inputs, labels, names)
+            }
+            Some(Targets::Values { values, names }) => {
+                Dataset::named_values(self.inputs, values, names)
+            }
+            None => Err(Error::new(Kind::Data, "there is no label column")),
+        }
+    }
+}
+
+/// Reads a CSV file.
+///
+/// # Errors
+/// When it cannot be read, or its content is not as the [module](self) tells.
+pub fn read(path: &Path, options: &ReadOptions) -> Result<Csv, Error> {
+    let file = File::open(path).map_err(|cause| Error::io("cannot read", path, &cause))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        let text = "expected a CSV file, found a folder";
+        return Err(Error::new(Kind::Io, text).at(path.display().to_string()));
+    }
+    read_from(file, &path.display().to_string(), options)
+}
+
+/// Reads a CSV from anywhere; `name` is what errors call it.
+///
+/// # Errors
+/// When it cannot be read, or its content is not as the [module](self) tells.
+pub fn read_from(source: impl Read, name: &str, options: &ReadOptions) -> Result<Csv, Error> {
+    let mut rows = Rows::new(source, name);
+    let nothing = |what: &str| Error::new(Kind::Data, what).at(name);
+    let Some((first_line, first)) = rows.next()? else {
+        return Err(nothing("the file is empty"));
+    };
+    let second = rows.next()?;
+    let second_cells = second.as_ref().map(|(_, cells)| cells.as_slice());
+    let (columns, has_header) =
+        Columns::resolve(&first, second_cells, options).map_err(|error| error.at(name))?;
+    let mut table = Table::new(name, columns, options, first_line);
+    if !has_header {
+        table.row(first.iter().map(Vec::as_slice), first_line)?;
+    }
+    if let Some((line, cells)) = second {
+        table.row(cells.iter().map(Vec::as_slice), line)?;
+    }
+    rows.read_into(&mut table)?;
+    if table.is_empty() {
+        return Err(nothing("there is a header, but no row of data below it"));
+    }
+    let (inputs, targets, label) = table.finish()?;
+    Ok(Csv {
+        inputs,
+        targets,
+        label,
+    })
+}
+
+/// The rows of a file: those with quotes are split by the `csv` crate, the others at their commas.
+struct Rows<R> {
+    reader: csv::Reader<Lines<R>>,
+    record: csv::ByteRecord,
+    name: String,
+}
+
+/// A row with the line that it starts in.
+type Row = (usize, Vec<Vec<u8>>);
+
+impl<R: Read> Rows<R> {
+    fn new(source: R, name: &str) -> Self {
+        let mut builder = csv::ReaderBuilder::new();
+        builder.has_headers(false).flexible(true);
+        Self {
+            reader: builder.from_reader(Lines::new(source)),
+            record: csv::ByteRecord::new(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Goes to the next line that is not empty; its number, or nothing at the end of the file.
+    fn advance(&mut self) -> Result<Option<usize>, Error> {
+        let lines = self.reader.get_mut();
+        match lines.advance() {
+            Ok(true) => Ok(Some(lines.number())),
+            Ok(false) => Ok(None),
+            Err(cause) => Err(self.fault(&cause)),
+        }
+    }
+
+    /// The next row. Only for the first two: it copies every cell.
+    fn next(&mut self) -> Result<Option<Row>, Error> {
+        let Some(number) = self.advance()? else {
+            return Ok(None);
+        };
+        let line = self.reader.get_ref().line();
+        if split(line).nth(MAX_COLUMNS).is_some() {
+            let text = format!("more than {MAX_COLUMNS} columns: is this a CSV file?");
+            return Err(Error::new(Kind::Data, text).at(format!("{}:{number}", self.name)));
+        }
+        let cells = if line.contains(&b'"') {
+            self.split_quoted(number)?;
+            self.record.iter().map(<[u8]>::to_vec).collect()
+        } else {
+            split(line).map(<[u8]>::to_vec).collect()
+        };
+        Ok(Some((number, cells)))
+    }
+
+    fn read_into(&mut self, table: &mut Table) -> Result<(), Error> {
+        while let Some(number) = self.advance()? {
+            let line = self.reader.get_ref().line();
+            if table.plain_row(line, number)? {
+                continue;
+            }
+            if line.contains(&b'"') {
+                self.split_quoted(number)?;
+                table.row(self.record.iter(), number)?;
+            } else {
+                table.row(split(line), number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Splits the row that starts in the current line into `self.record`.
+    fn split_quoted(&mut self, number: usize) -> Result<(), Error> {
+        self.reader.get_mut().feed();
+        let read = self.reader.read_byte_record(&mut self.record);
+        if self.reader.get_ref().ended_in_row() {
+            let text = "the quote that is opened in this row is never closed";
+            return Err(Error::new(Kind::Data, text).at(format!("{}:{number}", self.name)));
+        }
+        read.map(|_| ()).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(cause) => self.fault(&cause),
+            other => Error::new(Kind::Data, format!("cannot split the row: {other:?}"))
+                .at(format!("{}:{number}", self.name)),
+        })
+    }
+
+    /// What is wrong with the current line.
+    fn fault(&self, cause: &io::Error) -> Error {
+        match cause.kind() {
+            io::ErrorKind::FileTooLarge => Error::new(Kind::Data, format!("the line {cause}"))
+                .at(format!("{}:{}", self.name, self.reader.get_ref().number())),
+            io::ErrorKind::InvalidData => {
+                Error::new(Kind::Data, format!("the file {cause}")).at(self.name.as_str())
+            }
+            _ => Error::io("cannot read", Path::new(&self.name), cause),
+        }
+    }
+}
+
+/// The cells of a line without quotes, in which every cell ends with a comma.
+fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    line[..line.len() - 1].split(|&byte| byte == b',')
+}

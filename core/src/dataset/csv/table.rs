@@ -1,0 +1,210 @@
+//! The rows of a CSV, gathered column by role into inputs and targets.
+
+use super::byte_row::{self, Run};
+use super::cell::{self, as_byte};
+use super::columns::{Columns, Role};
+use super::labels::{self, Labels};
+use crate::dataset::options::{Expected, LabelUse, ReadOptions, Task};
+use crate::dataset::{Inputs, Targets};
+use crate::error::{Error, Kind};
+use crate::tensor::Matrix;
+
+/// What has been read so far.
+pub(super) struct Table {
+    file: String,
+    columns: Columns,
+    runs: Vec<Run>,
+    values: Values,
+    labels: Option<Labels>,
+    classes: Option<Vec<String>>,
+    rows: usize,
+    /// The line whose number of columns all others must have.
+    first_line: usize,
+}
+
+/// Inputs in the order of the file, without padding: bytes until a cell is something else.
+enum Values {
+    Bytes(Vec<u8>),
+    Floats(Vec<f32>),
+}
+
+impl Values {
+    #[inline]
+    fn push(&mut self, value: f32) {
+        match self {
+            Self::Floats(floats) => floats.push(value),
+            Self::Bytes(bytes) => {
+                if let Some(byte) = as_byte(value) {
+                    bytes.push(byte);
+                    return;
+                }
+                let mut floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
+                floats.push(value);
+                *self = Self::Floats(floats);
+            }
+        }
+    }
+}
+
+impl Table {
+    pub(super) fn new(
+        file: &str,
+        mut columns: Columns,
+        options: &ReadOptions,
+        first_line: usize,
+    ) -> Self {
+        if options.labels == LabelUse::Ignored
+            && let Some(label) = columns.label()
+        {
+            columns.roles[label] = Role::Unused;
+        }
+        let classes = options
+            .expected
+            .as_ref()
+            .map(|expected: &Expected| expected.classes.clone());
+        let task = match &classes {
+            None => options.task,
+            Some(Some(_)) => Task::Classes,
+            Some(None) => Task::Values,
+        };
+        Self {
+            file: file.to_owned(),
+            runs: byte_row::runs_of(&columns.roles),
+            values: Values::Bytes(Vec::new()),
+            labels: columns.label().map(|_| Labels::new(task)),
+            classes: classes.flatten(),
+            columns,
+            rows: 0,
+            first_line,
+        }
+    }
+
+    /// Takes a line in which every cell ends with a comma if it is plain; false if it is not, and nothing is taken.
+    pub(super) fn plain_row(&mut self, line: &[u8], number: usize) -> Result<bool, Error> {
+        let Values::Bytes(bytes) = &mut self.values else {
+            return Ok(false);
+        };
+        let length = bytes.len();
+        let Some(label) = byte_row::parse(line, &self.runs, bytes) else {
+            bytes.truncate(length);
+            return Ok(false);
+        };
+        self.label(&line[label], number)?;
+        self.end_row(number)?;
+        Ok(true)
+    }
+
+    /// Takes the cells of a row.
+    pub(super) fn row<'c>(
+        &mut self,
+        cells: impl Iterator<Item = &'c [u8]> + Clone,
+        line: usize,
+    ) -> Result<(), Error> {
+        let width = self.columns.roles.len();
+        let found = cells.clone().count();
+        if found != width {
+            return Err(Error::new(
+                Kind::Data,
+                format!(
+                    "expected {width} columns, as in line {}, found {found}",
+                    self.first_line
+                ),
+            )
+            .at(format!("{}:{line}", self.file)));
+        }
+        for (column, cell) in cells.enumerate() {
+            match self.columns.roles[column] {
+                Role::Input => match cell::number(cell) {
+                    Ok(value) => self.values.push(value),
+                    Err(fault) => {
+                        let text = format!("{}, {}", fault.expected(), fault.found(cell));
+                        let place = format!("{}:{line}, {}", self.file, self.columns.place(column));
+                        return Err(Error::new(Kind::Data, text).at(place));
+                    }
+                },
+                Role::Label => self.label(cell, line)?,
+                Role::Unused => {}
+            }
+        }
+        self.end_row(line)
+    }
+
+    fn label(&mut self, cell: &[u8], line: usize) -> Result<(), Error> {
+        match self.labels.as_mut().map(|labels| labels.push(cell, line)) {
+            Some(Err(fault)) => Err(self.label_fault(fault)),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    fn label_fault(&self, fault: labels::Fault) -> Error {
+        let column = self.columns.label().map(|label| self.columns.place(label));
+        let column = column.unwrap_or_default();
+        Error::new(Kind::Data, fault.message).at(match fault.line {
+            Some(line) => format!("{}:{line}, {column}", self.file),
+            None => format!("{}, {column}", self.file),
+        })
+    }
+
+    fn end_row(&mut self, line: usize) -> Result<(), Error> {
+        self.rows += 1;
+        if u32::try_from(self.rows).is_err() {
+            let text = format!("more rows than the {} that a dataset holds", u32::MAX);
+            return Err(Error::new(Kind::Data, text).at(format!("{}:{line}", self.file)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The inputs; the targets, if there is a label column; its name, if it has one.
+    pub(super) fn finish(mut self) -> Result<(Inputs, Option<Targets>, Option<String>), Error> {
+        let label = self.columns.label();
+        let name = label
+            .and_then(|label| self.columns.name(label))
+            .map(str::to_owned);
+        let target_name = name.as_deref().unwrap_or("target");
+        let labels = self.labels.take();
+        let targets = labels
+            .map(|labels| labels.finish(target_name, self.classes.as_deref()))
+            .transpose()
+            .map_err(|fault| self.label_fault(fault))?;
+
+        let cols = self.columns.inputs();
+        let names = self.columns.input_names();
+        let order = self.columns.order.as_deref();
+        let inputs = match self.values {
+            Values::Bytes(mut bytes) => {
+                reorder(&mut bytes, order);
+                Inputs::from_bytes(bytes, self.rows, cols)?
+            }
+            Values::Floats(mut floats) => {
+                reorder(&mut floats, order);
+                let mut matrix = Matrix::zeros(self.rows, cols);
+                for (r, row) in floats.chunks_exact(cols).enumerate() {
+                    matrix.row_mut(r).copy_from_slice(row);
+                }
+                Inputs::from_matrix(matrix)
+            }
+        };
+        let inputs = match names {
+            Some(names) => inputs.with_columns(names)?,
+            None => inputs,
+        };
+        Ok((inputs, targets, name))
+    }
+}
+
+/// Puts the values of each row in the order of the model: value i of the file is input `order[i]`.
+fn reorder<T: Copy>(values: &mut [T], order: Option<&[usize]>) {
+    let Some(order) = order else { return };
+    let mut copy = Vec::with_capacity(order.len());
+    for row in values.chunks_exact_mut(order.len()) {
+        copy.clear();
+        copy.extend_from_slice(row);
+        for (&value, &to) in copy.iter().zip(order) {
+            row[to] = value;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! How to read data: the options that all readers share.
+
+/// How to read data.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Whether a CSV starts with the names of its columns.
+    pub header: Header,
+    /// The label column of a CSV: its name, or its number, 1 being the first and -1 the last. Without it, see
+    /// [`csv`](super::csv).
+    pub label: Option<String>,
+    /// Whether labels are classes or values.
+    pub task: Task,
+    /// What becomes of the labels.
+    pub labels: LabelUse,
+    /// What the model expects, when data is read for a model that exists already.
+    pub expected: Option<Expected>,
+}
+
+/// Whether a CSV starts with the names of its columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Header {
+    /// By the rule told in [`csv`](super::csv).
+    #[default]
+    Auto,
+    /// The first line is names.
+    Yes,
+    /// The first line is data.
+    No,
+}
+
+/// Whether labels are classes or values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Task {
+    /// Classes if any label is text, or if all are whole numbers, of which at most [`AUTO_CLASSES`] differ; else values.
+    #[default]
+    Auto,
+    /// Classes, whatever they look like.
+    Classes,
+    /// Numbers.
+    Values,
+}
+
+/// The most different whole numbers that [`Task::Auto`] takes for classes.
+pub const AUTO_CLASSES: usize = 100;
+
+/// What becomes of the labels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LabelUse {
+    /// There must be labels: to train, to evaluate.
+    #[default]
+    Required,
+    /// Labels are recognised, so that they are not taken for inputs, and left out: to predict.
+    Ignored,
+}
+
+/// What a model expects of data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The number of inputs.
+    pub inputs: usize,
+    /// The names of the inputs, if it was trained on named columns.
+    pub columns: Option<Vec<String>>,
+    /// The name of the label column that it was trained on; other data need not have it.
+    pub label: Option<String>,
+    /// The names of the classes, in its order; none if it predicts values.
+    pub classes: Option<Vec<String>>,
+}

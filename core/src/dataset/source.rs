@@ -1,0 +1,341 @@
+//! Data by whatever a person calls it: a name, a folder, a pair of IDX files, a CSV.
+//!
+//! | DATA | train | test |
+//! | --- | --- | --- |
+//! | `digits` | drawn by the program itself | drawn with another seed |
+//! | `mnist`, `fashion-mnist` | the `train` files of that folder | its `t10k` files |
+//! | a folder of IDX files | its `train` files | its `t10k` files, if there |
+//! | an IDX pair `IMAGES,LABELS`, or IMAGES alone with the labels beside it | the pair | - |
+//! | a CSV | all of it | - |
+//!
+//! The folder of a name is looked for in the given folder, in `$MLP_FAST_DATA` and in `data`, in this order. The IDX files of
+//! a folder are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`,
+//! with or without `.gz`.
+
+use std::path::{Path, PathBuf};
+
+use crate::dataset::options::{Expected, LabelUse, ReadOptions};
+use crate::dataset::suggest::closest;
+use crate::dataset::{Dataset, Inputs, Targets, csv, digits, idx};
+use crate::error::{Error, Kind};
+
+/// The environment variable that names the folder of data sets.
+pub const DATA_VARIABLE: &str = "MLP_FAST_DATA";
+
+/// The names of data sets.
+pub const NAMES: [&str; 3] = ["digits", "mnist", "fashion-mnist"];
+
+/// How to open data.
+#[derive(Clone, Debug, Default)]
+pub struct SourceOptions {
+    /// Where to look first for the folder of a named data set.
+    pub data_dir: Option<PathBuf>,
+    /// How to read what is there.
+    pub read: ReadOptions,
+    /// The rows of `digits` to draw for training; for testing, a fifth as many.
+    pub digits_rows: Option<usize>,
+    /// The seed of `digits`.
+    pub seed: u64,
+}
+
+/// Data to train on.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The rows to train on.
+    pub train: Dataset,
+    /// The rows that the source itself sets apart for testing.
+    pub test: Option<Dataset>,
+    /// What to call the data: its name, or the path as it was given.
+    pub name: String,
+    /// The name of the label column, if it has one.
+    pub label: Option<String>,
+}
+
+/// Opens data to train on.
+///
+/// # Errors
+/// When there is no such data, or it is not as it should be.
+pub fn open(data: &str, options: &SourceOptions) -> Result<Loaded, Error> {
+    let (train, test, label) = match Source::find(data, options)? {
+        Source::Digits => {
+            let test = digits(options, true)?;
+            (digits(options, false)?, Some(test), None)
+        }
+        Source::Folder(folder) => {
+            let train =
+                Pair::in_folder(&folder, "train").ok_or_else(|| no_files(&folder, "train"))?;
+            let test = Pair::in_folder(&folder, "t10k")
+                .map(|pair| pair.read())
+                .transpose()?;
+            (train.read()?, test, None)
+        }
+        Source::Pair(pair) => (pair.read()?, None, None),
+        Source::Csv(path) => {
+            let csv = csv::read(&path, &options.read)?;
+            let label = csv.label.clone();
+            let train = csv.into_dataset().map_err(|error| error.at(data))?;
+            (train, None, label)
+        }
+    };
+    several_classes(&train).map_err(|error| error.at(data))?;
+    Ok(Loaded {
+        train,
+        test,
+        name: data.to_owned(),
+        label,
+    })
+}
+
+/// Opens labelled data to evaluate on: the test part of a source that has one, else all of it. With
+/// [`ReadOptions::expected`] the columns and the classes are numbered as the model has them.
+///
+/// # Errors
+/// When there is no such data, it is not as it should be, or it does not fit the model.
+pub fn open_test(data: &str, options: &SourceOptions) -> Result<Dataset, Error> {
+    let dataset = match Source::find(data, options)? {
+        Source::Digits => digits(options, true)?,
+        Source::Folder(folder) => Pair::in_folder(&folder, "t10k")
+            .ok_or_else(|| no_files(&folder, "t10k"))?
+            .read()?,
+        Source::Pair(pair) => pair.read()?,
+        Source::Csv(path) => {
+            return csv::read(&path, &options.read)?
+                .into_dataset()
+                .map_err(|error| error.at(data));
+        }
+    };
+    match &options.read.expected {
+        None => Ok(dataset),
+        Some(expected) => fit_to(dataset, expected).map_err(|error| error.at(data)),
+    }
+}
+
+/// Opens inputs to predict from: labels, if there are any, are left out. Of a source that has a test part, that part.
+///
+/// # Errors
+/// When there is no such data, it is not as it should be, or it does not fit the model.
+pub fn open_inputs(data: &str, options: &SourceOptions) -> Result<Inputs, Error> {
+    let inputs = match Source::find(data, options)? {
+        Source::Digits => digits(options, true)?.into_inputs(),
+        Source::Folder(folder) => {
+            let images =
+                find_file(&folder, "t10k", "images", 3).ok_or_else(|| no_files(&folder, "t10k"))?;
+            idx::read_images(&images)?
+        }
+        Source::Pair(pair) => idx::read_images(&pair.images)?,
+        Source::Csv(path) => {
+            let mut read = options.read.clone();
+            read.labels = LabelUse::Ignored;
+            return Ok(csv::read(&path, &read)?.inputs);
+        }
+    };
+    if let Some(expected) = &options.read.expected {
+        check_width(&inputs, expected).map_err(|error| error.at(data))?;
+    }
+    Ok(inputs)
+}
+
+/// Where data is.
+enum Source {
+    Digits,
+    Folder(PathBuf),
+    Pair(Pair),
+    Csv(PathBuf),
+}
+
+impl Source {
+    fn find(data: &str, options: &SourceOptions) -> Result<Self, Error> {
+        if data == "digits" {
+            return Ok(Self::Digits);
+        }
+        if NAMES.contains(&data) {
+            return find_named(data, options.data_dir.as_deref()).map(Self::Folder);
+        }
+        let path = PathBuf::from(data);
+        if path.is_dir() {
+            return Ok(Self::Folder(path));
+        }
+        if !path.exists() {
+            if let Some((images, labels)) = data.split_once(',') {
+                return Ok(Self::Pair(Pair {
+                    images: images.trim().into(),
+                    labels: Some(labels.trim().into()),
+                }));
+            }
+            return Err(unknown(data));
+        }
+        match idx::sort_of(&path) {
+            Ok(idx::Sort::Images) => Ok(Self::Pair(Pair {
+                labels: labels_beside(&path),
+                images: path,
+            })),
+            Ok(idx::Sort::Labels) => Err(Error::new(
+                Kind::Data,
+                "this file holds labels: name the file of the images",
+            )
+            .at(data)),
+            // What is wrong with a file that is no IDX either, the reader of CSV will tell.
+            Ok(idx::Sort::Other) | Err(_) => Ok(Self::Csv(path)),
+        }
+    }
+}
+
+/// A file of images and the file of their labels.
+struct Pair {
+    images: PathBuf,
+    labels: Option<PathBuf>,
+}
+
+impl Pair {
+    /// The files whose names start with `part`.
+    fn in_folder(folder: &Path, part: &str) -> Option<Self> {
+        Some(Self {
+            images: find_file(folder, part, "images", 3)?,
+            labels: Some(find_file(folder, part, "labels", 1)?),
+        })
+    }
+
+    fn read(&self) -> Result<Dataset, Error> {
+        match &self.labels {
+            Some(labels) => idx::read_pair(&self.images, labels),
+            None => Err(Error::new(
+                Kind::Data,
+                "the labels of these images are not beside them: name both files as IMAGES,LABELS",
+            )
+            .at(self.images.display().to_string())),
+        }
+    }
+}
+
+/// The names that an IDX file has, packed first.
+fn file_names(part: &str, what: &str, dimensions: usize) -> [String; 4] {
+    [("-", ".gz"), ("-", ""), (".", ".gz"), (".", "")]
+        .map(|(dash, ending)| format!("{part}-{what}{dash}idx{dimensions}-ubyte{ending}"))
+}
+
+fn find_file(folder: &Path, part: &str, what: &str, dimensions: usize) -> Option<PathBuf> {
+    let names = file_names(part, what, dimensions);
+    names
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+/// The file of labels that goes with a file of images by its name, if it is there.
+fn labels_beside(images: &Path) -> Option<PathBuf> {
+    let name = images.file_name()?.to_str()?;
+    if !name.contains("images") {
+        return None;
+    }
+    let labels = name.replace("images", "labels").replace("idx3", "idx1");
+    let other = match labels.strip_suffix(".gz") {
+        Some(unpacked) => unpacked.to_owned(),
+        None => format!("{labels}.gz"),
+    };
+    [labels, other]
+        .iter()
+        .map(|name| images.with_file_name(name))
+        .find(|path| path.is_file())
+}
+
+fn no_files(folder: &Path, part: &str) -> Error {
+    let [images, ..] = file_names(part, "images", 3);
+    let [labels, ..] = file_names(part, "labels", 1);
+    Error::new(
+        Kind::Io,
+        format!("the folder has no IDX files {images} and {labels} (packed or not)"),
+    )
+    .at(folder.display().to_string())
+}
+
+fn find_named(name: &str, data_dir: Option<&Path>) -> Result<PathBuf, Error> {
+    let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
+    let places = data_dir
+        .map(|folder| folder.join(name))
+        .into_iter()
+        .chain(variable.map(|folder| Path::new(&folder).join(name)))
+        .chain([Path::new("data").join(name)]);
+    let places: Vec<PathBuf> = places.collect();
+    if let Some(found) = places.iter().find(|place| place.is_dir()) {
+        return Ok(found.clone());
+    }
+    let looked: Vec<String> = places
+        .iter()
+        .map(|place| place.display().to_string())
+        .collect();
+    let files = ["train", "t10k"].map(|part| {
+        let [images, ..] = file_names(part, "images", 3);
+        let [labels, ..] = file_names(part, "labels", 1);
+        format!("{images}, {labels}")
+    });
+    Err(Error::new(
+        Kind::Io,
+        format!(
+            "{name} is not here: put its four IDX files ({}) into one of the folders {}",
+            files.join(", "),
+            looked.join(", ")
+        ),
+    ))
+}
+
+fn unknown(data: &str) -> Error {
+    let meant = closest(data, NAMES.into_iter())
+        .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    let names = NAMES.join(", ");
+    Error::new(
+        Kind::Io,
+        format!("`{data}` is no file, no folder and none of the names {names}{meant}"),
+    )
+}
+
+/// A data set to train on must show at least two classes.
+fn several_classes(train: &Dataset) -> Result<(), Error> {
+    let Targets::Classes { labels, names } = train.targets() else {
+        return Ok(());
+    };
+    match labels.first() {
+        Some(first) if labels.iter().all(|label| label == first) => Err(Error::new(
+            Kind::Data,
+            format!(
+                "all rows have the same class, `{}`; at least two are needed",
+                names[*first as usize]
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn fit_to(dataset: Dataset, expected: &Expected) -> Result<Dataset, Error> {
+    check_width(dataset.inputs(), expected)?;
+    match &expected.classes {
+        Some(classes) => dataset.with_classes(classes),
+        None => Err(Error::new(
+            Kind::Data,
+            "the model predicts values, and these labels are classes",
+        )),
+    }
+}
+
+fn check_width(inputs: &Inputs, expected: &Expected) -> Result<(), Error> {
+    if inputs.cols() == expected.inputs {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Data,
+        format!(
+            "the model has {} inputs, the data {} columns",
+            expected.inputs,
+            inputs.cols()
+        ),
+    ))
+}
+
+/// The digits to train on, or those to test on, which another seed draws.
+fn digits(options: &SourceOptions, test: bool) -> Result<Dataset, Error> {
+    let rows = options.digits_rows.unwrap_or(digits::ROWS);
+    if test {
+        digits::digits(rows.div_ceil(5), !options.seed)
+    } else {
+        digits::digits(rows, options.seed)
+    }
+}

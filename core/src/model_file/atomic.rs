@@ -1,0 +1,150 @@
+//! Files that are written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind};
+
+/// Writes a file so that, whatever happens, `path` holds either its old content or all of the new.
+///
+/// `content` writes into a temporary file in the same directory, which is flushed to the disk and then renamed to `path`;
+/// on a failure it is removed. A symbolic link stays one, its target is replaced. What is there and is not a plain file
+/// (`/dev/stdout`, a pipe) cannot be replaced, it is written to.
+///
+/// # Errors
+/// Of [`Kind::Io`], naming the path: no such directory, no permission, a full disk, or the error that `content` returned.
+pub fn write_atomically(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    let failed = |cause: io::Error| Error::io("cannot write", path, &cause);
+    let Some(target) = plain_target(path)? else {
+        let mut file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+        return content(&mut file).map_err(failed);
+    };
+    let (temporary, file) = Temporary::beside(&target).map_err(failed)?;
+    let mut file = BufWriter::new(file);
+    content(&mut file).map_err(failed)?;
+    let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
+    if let Ok(old) = fs::metadata(&target) {
+        file.set_permissions(old.permissions()).map_err(failed)?;
+    }
+    file.sync_all().map_err(failed)?;
+    drop(file);
+    temporary.rename_to(&target).map_err(failed)?;
+    sync_directory(&target);
+    Ok(())
+}
+
+/// Checks, before the work of hours, that [`write_atomically`] will be able to write `path`. It touches nothing that is there.
+///
+/// # Errors
+/// Of [`Kind::Io`], naming the path, as [`write_atomically`] would.
+pub fn check_writable(path: &Path) -> Result<(), Error> {
+    let failed = |cause: io::Error| Error::io("cannot write", path, &cause);
+    match plain_target(path)? {
+        // Making a file there is the only true test: permissions, read-only disks and quotas all have their say.
+        Some(target) => Temporary::beside(&target).map(drop).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+/// The plain file that is to be replaced, links followed; `None` if there is something else, to be written to as it is.
+fn plain_target(path: &Path) -> Result<Option<PathBuf>, Error> {
+    let fault = |message: &str| {
+        let place = path.display().to_string();
+        Err(Error::new(Kind::Io, format!("cannot write: {message}")).at(place))
+    };
+    if path.as_os_str().is_empty() {
+        return fault("the name of the file is empty");
+    }
+    let Ok(found) = fs::metadata(path) else {
+        let directory = directory_of(path);
+        if !directory.is_dir() {
+            return fault(&format!("there is no directory {}", directory.display()));
+        }
+        let ends_in_separator = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        if ends_in_separator || path.file_name().is_none() {
+            return fault("the path does not end in the name of a file");
+        }
+        return Ok(Some(path.to_owned()));
+    };
+    if found.is_dir() {
+        return fault("it is a directory");
+    }
+    if !found.is_file() {
+        return Ok(None);
+    }
+    // A rename asks the directory alone, so the wish of the file's owner is asked for here.
+    if found.permissions().readonly() {
+        return fault("it is there already and read-only");
+    }
+    Ok(Some(
+        fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+    ))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A file of a passing name, removed when dropped unless it was renamed.
+struct Temporary {
+    path: PathBuf,
+    renamed: bool,
+}
+
+impl Temporary {
+    /// Makes one in the directory of `target`, so that a rename never crosses disks.
+    fn beside(target: &Path) -> io::Result<(Self, File)> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        // Names have at most 255 bytes; the process and a number make them unique.
+        let name: String = name.chars().take(40).collect();
+        let process = std::process::id();
+        let mut number = 0;
+        loop {
+            let path = directory_of(target).join(format!(".{name}.{process}-{number}.tmp"));
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => {
+                    return Ok((
+                        Self {
+                            path,
+                            renamed: false,
+                        },
+                        file,
+                    ));
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && number < 100 => {
+                    number += 1;
+                }
+                Err(cause) => return Err(cause),
+            }
+        }
+    }
+
+    fn rename_to(mut self, target: &Path) -> io::Result<()> {
+        fs::rename(&self.path, target)?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // On the way out with another error, or with none: a file left behind is no reason for a new one.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes the rename itself durable. Not every system can open a directory; the file is whole in any case.
+fn sync_directory(target: &Path) {
+    if let Ok(directory) = File::open(directory_of(target)) {
+        let _ = directory.sync_all();
+    }
+}

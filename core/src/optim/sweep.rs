@@ -1,0 +1,123 @@
+//! The walk over the slices of an update: loads, the penalty on the way in, the step of one optimiser, stores.
+
+use pulp::Simd;
+
+use super::Update;
+
+/// First moments smaller than this, 2^-100, are stored as zero: a hundred steps of decay from there would be denormal.
+pub const TINY_MOMENT: f32 = f32::from_bits((127 - 100) << 23);
+
+/// m, or 0 where |m| < 2^-100.
+#[inline(always)]
+pub(super) fn flush<S: Simd>(simd: S, m: S::f32s) -> S::f32s {
+    let tiny = simd.less_than_f32s(simd.abs_f32s(m), simd.splat_f32s(TINY_MOMENT));
+    simd.select_f32s(tiny, simd.splat_f32s(0.0), m)
+}
+
+/// v, or 0 where v < 2^-126: of a square only what is denormal is given up, as its root is still far from nothing.
+#[inline(always)]
+pub(super) fn flush_square<S: Simd>(simd: S, v: S::f32s) -> S::f32s {
+    let tiny = simd.less_than_f32s(v, simd.splat_f32s(f32::MIN_POSITIVE));
+    simd.select_f32s(tiny, simd.splat_f32s(0.0), v)
+}
+
+/// The gradient of loss and penalty: scale g + l2 w + l1 sign(w).
+#[derive(Clone, Copy)]
+struct Gradient<S: Simd> {
+    simd: S,
+    scale: S::f32s,
+    l1: S::f32s,
+    l2: S::f32s,
+    penalised: bool,
+}
+
+impl<S: Simd> Gradient<S> {
+    #[inline(always)]
+    fn new(simd: S, u: &Update) -> Self {
+        let (l1, l2) = u.penalty.unwrap_or((0.0, 0.0));
+        Self {
+            simd,
+            scale: simd.splat_f32s(u.scale),
+            l1: simd.splat_f32s(l1),
+            l2: simd.splat_f32s(l2),
+            penalised: u.penalty.is_some(),
+        }
+    }
+
+    #[inline(always)]
+    fn at(self, w: S::f32s, g: S::f32s) -> S::f32s {
+        let simd = self.simd;
+        let g = simd.mul_f32s(self.scale, g);
+        if !self.penalised {
+            return g;
+        }
+        let zero = simd.splat_f32s(0.0);
+        let sign = simd.select_f32s(simd.less_than_f32s(w, zero), simd.neg_f32s(self.l1), zero);
+        let sign = simd.select_f32s(simd.greater_than_f32s(w, zero), self.l1, sign);
+        simd.add_f32s(simd.mul_add_f32s(self.l2, w, g), sign)
+    }
+}
+
+#[inline(always)]
+fn check(w: &[f32], others: [&[f32]; 3]) {
+    debug_assert!(w.len().is_multiple_of(crate::tensor::LINE), "whole lines");
+    debug_assert!(
+        others.iter().all(|other| other.len() == w.len()),
+        "slices of one length"
+    );
+}
+
+/// w = step(w, g)
+#[inline(always)]
+pub(super) fn sweep0<S: Simd>(
+    simd: S,
+    u: &Update,
+    w: &mut [f32],
+    g: &[f32],
+    step: impl Fn(S::f32s, S::f32s) -> S::f32s,
+) {
+    check(w, [g, g, g]);
+    let gradient = Gradient::new(simd, u);
+    let ws = S::as_mut_simd_f32s(w).0.iter_mut();
+    for (w, &g) in ws.zip(S::as_simd_f32s(g).0) {
+        *w = step(*w, gradient.at(*w, g));
+    }
+}
+
+/// (w, m) = step(w, g, m)
+#[inline(always)]
+pub(super) fn sweep1<S: Simd>(
+    simd: S,
+    u: &Update,
+    w: &mut [f32],
+    g: &[f32],
+    m: &mut [f32],
+    step: impl Fn(S::f32s, S::f32s, S::f32s) -> (S::f32s, S::f32s),
+) {
+    check(w, [g, m, m]);
+    let gradient = Gradient::new(simd, u);
+    let ws = S::as_mut_simd_f32s(w).0.iter_mut();
+    let ms = S::as_mut_simd_f32s(m).0.iter_mut();
+    for ((w, &g), m) in ws.zip(S::as_simd_f32s(g).0).zip(ms) {
+        (*w, *m) = step(*w, gradient.at(*w, g), *m);
+    }
+}
+
+/// (w, m, v) = step(w, g, m, v)
+#[inline(always)]
+pub(super) fn sweep2<S: Simd>(
+    simd: S,
+    u: &Update,
+    w: &mut [f32],
+    g: &[f32],
+    (m, v): (&mut [f32], &mut [f32]),
+    step: impl Fn(S::f32s, S::f32s, S::f32s, S::f32s) -> (S::f32s, S::f32s, S::f32s),
+) {
+    check(w, [g, m, v]);
+    let gradient = Gradient::new(simd, u);
+    let ws = S::as_mut_simd_f32s(w).0.iter_mut();
+    let (ms, vs) = (S::as_mut_simd_f32s(m).0, S::as_mut_simd_f32s(v).0);
+    for (((w, &g), m), v) in ws.zip(S::as_simd_f32s(g).0).zip(ms).zip(vs) {
+        (*w, *m, *v) = step(*w, gradient.at(*w, g), *m, *v);
+    }
+}

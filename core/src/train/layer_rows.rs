@@ -1,0 +1,192 @@
+//! What the rows of one layer leave behind in a training step, and the loss's gradient by its pre-activations.
+
+use pulp::{Simd, WithSimd};
+
+use super::mask::Mask;
+use crate::dataset::Targets;
+use crate::nn::loss::{loss_backward, loss_forward};
+use crate::nn::{Loss, Network, RowLoss, Target};
+use crate::tensor::activation::{Activation, activation_backward};
+use crate::tensor::matrix::Aligned;
+use crate::tensor::{LINE, padded};
+
+/// An odd number of lines that holds `n` floats.
+pub(super) fn odd_lines(n: usize) -> usize {
+    (n.div_ceil(LINE) | 1) * LINE
+}
+
+/// What the rows of one layer leave behind.
+#[derive(Debug)]
+pub(super) struct LayerRows {
+    pub(super) outputs: usize,
+    pub(super) activation: Activation,
+    /// The distance between rows of all that follows.
+    pub(super) stride: usize,
+    pub(super) output: Aligned,
+    /// z, where f' is computed from it; else empty.
+    pub(super) preactivation: Aligned,
+    /// The rate at which the next layer drops this one's outputs, and the outputs after that; empty at rate 0.
+    pub(super) dropout: f32,
+    pub(super) dropped: Aligned,
+    /// dL/dz, row by row,
+    pub(super) delta: Aligned,
+    /// and in panels, `[panel, row, 16]`; empty where one panel is the same as the rows.
+    pub(super) delta_panels: Aligned,
+}
+
+impl LayerRows {
+    /// Room for `capacity` rows of layer `l`.
+    pub(super) fn new(network: &Network, l: usize, capacity: usize) -> Self {
+        let layer = &network.layers()[l];
+        let next_dropout = network
+            .layers()
+            .get(l + 1)
+            .map_or(0.0, |next| next.dropout());
+        let stride = odd_lines(layer.outputs());
+        let room = |wanted: bool| Aligned::zeroed(if wanted { capacity * stride } else { 0 });
+        let panels = padded(layer.outputs());
+        Self {
+            outputs: layer.outputs(),
+            activation: layer.activation(),
+            stride,
+            output: room(true),
+            preactivation: room(layer.activation().needs_preactivation()),
+            dropout: next_dropout,
+            dropped: room(next_dropout > 0.0),
+            delta: room(true),
+            delta_panels: Aligned::zeroed(if panels > LINE { capacity * panels } else { 0 }),
+        }
+    }
+
+    /// What the next layer was given in training.
+    pub(super) fn given(&self) -> &[f32] {
+        if self.dropped.is_empty() {
+            &self.output
+        } else {
+            &self.dropped
+        }
+    }
+
+    /// Row r of the gradient as lines of the panels.
+    #[inline(always)]
+    pub(super) fn spread(&mut self, r: usize, rows: usize) {
+        let lines = self.delta_panels.as_chunks_mut::<LINE>().0;
+        let row = self.delta[r * self.stride..][..padded(self.outputs)]
+            .as_chunks::<LINE>()
+            .0;
+        for (line, panel) in row.iter().zip(lines.chunks_exact_mut(rows)) {
+            panel[r] = *line;
+        }
+    }
+}
+
+/// The target of row `i` of the data.
+#[inline(always)]
+fn target(targets: &Targets, i: usize) -> Target<'_> {
+    match targets {
+        Targets::Classes { labels, .. } => Target::Class(labels[i]),
+        Targets::Values { values, .. } => Target::Values(values.row(i)),
+    }
+}
+
+/// Losses and dL/dz of the last layer.
+pub(super) struct OutputDelta<'a> {
+    pub(super) loss: Loss,
+    pub(super) rows: usize,
+    pub(super) targets: &'a Targets,
+    pub(super) indices: &'a [u32],
+    pub(super) layer: &'a mut LayerRows,
+    pub(super) results: &'a mut [RowLoss],
+}
+
+impl WithSimd for OutputDelta<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            loss,
+            rows,
+            targets,
+            indices,
+            layer,
+            results,
+        } = self;
+        let (n, width) = (layer.outputs, padded(layer.outputs));
+        let kept = layer.activation.needs_preactivation();
+        for (r, (&index, result)) in indices.iter().zip(results).enumerate() {
+            let at = r * layer.stride..r * layer.stride + width;
+            layer.delta[at.clone()].copy_from_slice(&layer.output[at.clone()]);
+            let saved = if kept {
+                &mut layer.preactivation
+            } else {
+                &mut layer.output
+            };
+            let (row, saved) = (&mut layer.delta[at.clone()], &mut saved[at]);
+            let target = target(targets, index as usize);
+            *result = loss_backward(simd, loss, layer.activation, row, n, target, saved);
+            layer.spread(r, rows);
+        }
+    }
+}
+
+/// Losses of the last layer.
+pub(super) struct OutputLoss<'a> {
+    pub(super) loss: Loss,
+    pub(super) targets: &'a Targets,
+    pub(super) first: usize,
+    pub(super) layer: &'a mut LayerRows,
+    pub(super) results: &'a mut [RowLoss],
+}
+
+impl WithSimd for OutputLoss<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (n, stride) = (self.layer.outputs, self.layer.stride);
+        for (r, result) in self.results.iter_mut().enumerate() {
+            let row = &mut self.layer.output[r * stride..][..padded(n)];
+            *result = loss_forward(
+                simd,
+                self.loss,
+                row,
+                n,
+                target(self.targets, self.first + r),
+            );
+        }
+    }
+}
+
+/// dL/dz of a hidden layer from dL/d(what the next layer was given).
+pub(super) struct HiddenDelta<'a> {
+    pub(super) rows: usize,
+    pub(super) mask: Option<Mask>,
+    pub(super) layer: &'a mut LayerRows,
+}
+
+impl WithSimd for HiddenDelta<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let layer = self.layer;
+        let (n, width) = (layer.outputs, padded(layer.outputs));
+        let saved = if layer.activation.needs_preactivation() {
+            &layer.preactivation
+        } else {
+            &layer.output
+        };
+        for r in 0..self.rows {
+            let at = r * layer.stride..r * layer.stride + width;
+            let row = &mut layer.delta[at.clone()];
+            if let Some(mask) = self.mask {
+                mask.apply(r, &mut row[..n]);
+            }
+            activation_backward(simd, layer.activation, &saved[at], row, n);
+        }
+        for r in 0..self.rows {
+            layer.spread(r, self.rows);
+        }
+    }
+}

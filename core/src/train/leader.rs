@@ -1,0 +1,186 @@
+//! The leader's part of a run: the order of the rows, the sums of the losses, the callbacks, and the word to stop.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::fit::{Run, diverged, read, write};
+use super::share::Part;
+use super::{Epoch, Flow, Monitor, Step, Stop, Trainer};
+use crate::dataset::{Dataset, Targets};
+use crate::error::Error;
+use crate::nn::RowLoss;
+use crate::rng::{Rng, mix};
+use crate::team;
+
+/// Sums over rows, in their order.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    rows: usize,
+    loss: f64,
+    hits: usize,
+}
+
+impl Totals {
+    fn add(&mut self, results: &[RowLoss]) {
+        self.rows += results.len();
+        for result in results {
+            self.loss += f64::from(result.loss);
+            self.hits += usize::from(result.correct);
+        }
+    }
+
+    fn loss(&self) -> f64 {
+        self.loss / self.rows as f64
+    }
+
+    fn accuracy(&self, classes: bool) -> Option<f64> {
+        classes.then(|| self.hits as f64 / self.rows as f64)
+    }
+}
+
+/// The leader's state.
+pub(super) struct Leader<'t, 'a> {
+    trainer: &'t mut Trainer<'a>,
+    pub(super) patience: Option<usize>,
+    begin: Instant,
+    rows_seconds: f64,
+    totals: Totals,
+    step: usize,
+    best: f64,
+    pub(super) best_epoch: usize,
+    pub(super) epochs: Vec<Epoch>,
+    pub(super) stopped: Stop,
+    pub(super) fault: Option<Error>,
+}
+
+impl<'t, 'a> Leader<'t, 'a> {
+    pub(super) fn new(trainer: &'t mut Trainer<'a>) -> Self {
+        Self {
+            patience: trainer.patience,
+            epochs: Vec::with_capacity(trainer.epochs.min(1 << 16)),
+            trainer,
+            begin: Instant::now(),
+            rows_seconds: 0.0,
+            totals: Totals::default(),
+            step: 0,
+            best: f64::INFINITY,
+            best_epoch: 0,
+            stopped: Stop::Finished,
+            fault: None,
+        }
+    }
+
+    /// Shuffles: the order of an epoch depends on nothing but the seed and its number.
+    pub(super) fn begin(&mut self, run: &Run<'_>, epoch: usize) {
+        self.begin = Instant::now();
+        self.totals = Totals::default();
+        self.step = 0;
+        if self.trainer.shuffle {
+            let mut order = write(&run.order);
+            for (i, row) in order.iter_mut().enumerate() {
+                *row = i as u32;
+            }
+            Rng::stream(run.seed ^ mix(epoch as u64), "shuffle").shuffle(&mut order);
+        }
+    }
+
+    /// Adds up the losses of a part; stops the run where they are not finite.
+    pub(super) fn collect(&mut self, run: &Run<'_>, epoch: usize, part: Part) {
+        self.step += usize::from(part.first);
+        for block in &run.blocks {
+            self.totals.add(read(block).results());
+        }
+        if !self.totals.loss.is_finite() {
+            let layer = run
+                .blocks
+                .iter()
+                .filter_map(|block| read(block).not_finite())
+                .min();
+            let what = match layer {
+                Some(l) => format!(
+                    "the loss is not finite, the outputs of layer {} being the first to go",
+                    l + 1
+                ),
+                None => "the loss is not finite, though the outputs of all layers are".into(),
+            };
+            self.fault = Some(diverged(epoch, self.step, what, &run.optimizer));
+            run.stop.store(true, Ordering::Release);
+        }
+    }
+
+    pub(super) fn after_step(&mut self, run: &Run<'_>, epoch: usize, rows_done: usize) {
+        run.steps.store(self.step, Ordering::Relaxed);
+        let rows = run.train.len();
+        (self.trainer.on_step)(&Step {
+            epoch,
+            epochs: run.epochs,
+            step: self.step,
+            steps: rows.div_ceil(run.batch_size),
+            rows_done,
+            rows,
+            loss: self.totals.loss(),
+            accuracy: self.totals.accuracy(has_classes(run.train)),
+            seconds: self.begin.elapsed().as_secs_f64(),
+        });
+    }
+
+    pub(super) fn rows_done(&mut self) {
+        self.rows_seconds = self.begin.elapsed().as_secs_f64();
+    }
+
+    pub(super) fn after_epoch(&mut self, run: &Run<'_>, epoch: usize) {
+        let classes = has_classes(run.train);
+        let validation = run.validation.map(|data| {
+            let mut totals = Totals::default();
+            for (index, block) in run.blocks.iter().enumerate() {
+                let own = team::share(data.len(), 4, index, run.blocks.len());
+                totals.add(read(block).measured(own.len()));
+            }
+            totals
+        });
+        let judged = validation.unwrap_or(self.totals);
+        if !judged.loss().is_finite() {
+            let what = "the validation loss is not finite".into();
+            self.fault = Some(diverged(epoch, self.step, what, &run.optimizer));
+            run.stop.store(true, Ordering::Release);
+            return;
+        }
+        let score = match self.trainer.monitor {
+            Monitor::Loss => judged.loss(),
+            Monitor::Accuracy => -judged.accuracy(classes).unwrap_or(0.0),
+        };
+        let best = score < self.best;
+        if best {
+            (self.best, self.best_epoch) = (score, epoch);
+        }
+        let record = Epoch {
+            epoch,
+            epochs: run.epochs,
+            loss: self.totals.loss(),
+            accuracy: self.totals.accuracy(classes),
+            validation_loss: validation.map(|totals| totals.loss()),
+            validation_accuracy: validation.and_then(|totals| totals.accuracy(classes)),
+            seconds: self.begin.elapsed().as_secs_f64(),
+            rows_per_second: self.totals.rows as f64 / self.rows_seconds,
+            best,
+        };
+        if (self.trainer.on_epoch)(&record) == Flow::Stop {
+            self.stopped = Stop::Callback;
+            run.stop.store(true, Ordering::Release);
+        } else if self
+            .patience
+            .is_some_and(|patience| epoch - self.best_epoch >= patience)
+            && epoch < run.epochs
+        {
+            self.stopped = Stop::Patience;
+            run.stop.store(true, Ordering::Release);
+        }
+        self.epochs.push(record);
+        run.keep
+            .store(best && self.patience.is_some(), Ordering::Release);
+    }
+}
+
+fn has_classes(data: &Dataset) -> bool {
+    matches!(data.targets(), Targets::Classes { .. })
+}

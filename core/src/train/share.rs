@@ -1,0 +1,340 @@
+//! One thread's part of the weights: of every layer a slab, some of its inputs by all of its outputs.
+//!
+//! A slab holds its weights in panels of outputs, as the forward product reads them, and, but for the first layer,
+//! transposed in panels of inputs, as the input gradient's product reads them. The optimiser is elementwise and does not
+//! care for the layout: it works on the strips of the weight gradient while they are in the first-level cache, so the
+//! gradient of a whole layer never exists. Where a batch is longer than [`KB`](crate::tensor::gemm::KB) rows it comes in
+//! several parts, one block of the reduction each, whose gradients are added in order before the step.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use crate::isa::Isa;
+use crate::nn::{Layer, Network};
+use crate::optim::{Optimizer, Update, update};
+use crate::team;
+use crate::tensor::gemm::{ColumnsByPanels, Panels, Rows, Segment, Sink};
+use crate::tensor::matrix::Aligned;
+use crate::tensor::{LINE, padded};
+
+/// Which part of a batch a gradient comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) first: bool,
+    pub(super) last: bool,
+}
+
+/// Numbers that an optimiser moves, with all it keeps about them.
+#[derive(Debug)]
+struct Parameters {
+    value: Aligned,
+    m: Aligned,
+    v: Aligned,
+    /// The gradient of the parts of the batch so far; empty where a batch has one part.
+    sum: Aligned,
+    /// The values of the best epoch; empty where nobody asks.
+    best: Aligned,
+}
+
+impl Parameters {
+    fn new(value: Aligned, needs: Needs) -> Self {
+        let room = |wanted: bool| Aligned::zeroed(if wanted { value.len() } else { 0 });
+        Self {
+            m: room(needs.moments >= 1),
+            v: room(needs.moments >= 2),
+            sum: room(needs.parts),
+            best: room(needs.best),
+            value,
+        }
+    }
+
+    /// Takes the gradient of one part of the batch for the values from `at` on; after the last part, the step.
+    #[inline(always)]
+    fn step<S: Simd>(
+        &mut self,
+        simd: S,
+        at: usize,
+        gradient: &mut [f32],
+        part: Part,
+        step: &Update,
+    ) {
+        let at = at..at + gradient.len();
+        if !(part.first && part.last) {
+            let sum = &mut self.sum[at.clone()];
+            if !part.first {
+                for (gradient, sum) in gradient.iter_mut().zip(&*sum) {
+                    *gradient += sum;
+                }
+            }
+            if !part.last {
+                sum.copy_from_slice(gradient);
+                return;
+            }
+        }
+        let some = |moments: &'_ Aligned| if moments.is_empty() { 0..0 } else { at.clone() };
+        let (of_m, of_v) = (some(&self.m), some(&self.v));
+        update(
+            simd,
+            step,
+            &mut self.value[at],
+            gradient,
+            &mut self.m[of_m],
+            &mut self.v[of_v],
+        );
+    }
+}
+
+/// What is kept beside the values themselves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs {
+    moments: usize,
+    parts: bool,
+    best: bool,
+}
+
+impl Needs {
+    pub(super) fn new(optimizer: &Optimizer, parts: bool, best: bool) -> Self {
+        Self {
+            moments: optimizer.moments(),
+            parts,
+            best,
+        }
+    }
+}
+
+/// Inputs `rows` of one layer by all its outputs.
+#[derive(Debug)]
+struct Slab {
+    rows: Range<usize>,
+    outputs: usize,
+    weight: Parameters,
+    /// `[panels of inputs, outputs, 16]`; empty for the first layer.
+    transposed: Aligned,
+}
+
+impl Slab {
+    fn panels(&self) -> usize {
+        self.outputs.div_ceil(LINE)
+    }
+
+    /// Writes the weights again as panels of inputs.
+    fn transpose(&mut self) {
+        if self.transposed.is_empty() {
+            return;
+        }
+        let height = self.rows.len();
+        let weight = self.weight.value.as_chunks::<LINE>().0;
+        let transposed = self.transposed.as_chunks_mut::<LINE>().0;
+        for (first, panel) in (0..height)
+            .step_by(LINE)
+            .zip(transposed.chunks_exact_mut(self.outputs))
+        {
+            for (first_output, lines) in (0..self.outputs).step_by(LINE).zip(panel.chunks_mut(LINE))
+            {
+                let block =
+                    &weight[first_output / LINE * height + first..][..LINE.min(height - first)];
+                for (output, line) in lines.iter_mut().enumerate() {
+                    for (x, weights) in line.iter_mut().zip(block) {
+                        *x = weights[output];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One thread's part of the weights, and the biases of some layers.
+#[derive(Debug)]
+pub(super) struct Share {
+    slabs: Vec<Slab>,
+    biases: Vec<Option<Parameters>>,
+}
+
+impl Share {
+    /// The part of member `index` of a team of `size`.
+    pub(super) fn new(network: &Network, index: usize, size: usize, needs: Needs) -> Self {
+        let slab = |(l, layer): (usize, &Layer)| {
+            // Whole panels of the transpose, where there is one; else whole tiles.
+            let unit = if l == 0 { 4 } else { LINE };
+            let rows = team::share(layer.inputs(), unit, index, size);
+            let mut weight = Aligned::zeroed(rows.len() * padded(layer.outputs()));
+            let parts = weight.chunks_exact_mut((rows.len() * LINE).max(1));
+            for (part, panel) in parts.zip(layer.panels.lines().chunks_exact(layer.inputs())) {
+                part.copy_from_slice(panel[rows.clone()].as_flattened());
+            }
+            let transposed = if l == 0 {
+                0
+            } else {
+                padded(rows.len()) * layer.outputs()
+            };
+            let mut slab = Slab {
+                rows,
+                outputs: layer.outputs(),
+                weight: Parameters::new(weight, needs),
+                transposed: Aligned::zeroed(transposed),
+            };
+            slab.transpose();
+            slab
+        };
+        let bias = |(l, layer): (usize, &Layer)| {
+            let own = layer.bias.as_ref().filter(|_| l % size == index)?;
+            let mut value = Aligned::zeroed(padded(own.len()));
+            value[..own.len()].copy_from_slice(own);
+            Some(Parameters::new(value, needs))
+        };
+        Self {
+            slabs: network.layers.iter().enumerate().map(slab).collect(),
+            biases: network.layers.iter().enumerate().map(bias).collect(),
+        }
+    }
+
+    /// This share's piece of the forward product of layer `l`.
+    pub(super) fn segment(&self, l: usize) -> Segment<'_> {
+        let slab = &self.slabs[l];
+        Segment {
+            len: slab.rows.len(),
+            lines: slab.weight.value.as_chunks().0,
+        }
+    }
+
+    /// This share's columns of the input gradient's product of layer `l`: which inputs, and the panels for them.
+    pub(super) fn transposed(&self, l: usize) -> (Range<usize>, Segment<'_>) {
+        let slab = &self.slabs[l];
+        let segment = Segment {
+            len: slab.outputs,
+            lines: slab.transposed.as_chunks().0,
+        };
+        (slab.rows.clone(), segment)
+    }
+
+    /// The bias of layer `l`, in whole lines, if it is kept here.
+    pub(super) fn bias(&self, l: usize) -> Option<&[f32]> {
+        self.biases[l].as_ref().map(|bias| &bias.value[..])
+    }
+
+    /// The weight and bias gradients of layer `l` over one part of the batch, and the step after the last part.
+    pub(super) fn learn(
+        &mut self,
+        isa: Isa,
+        l: usize,
+        pieces: &[Rows<'_>],
+        packed: &mut [f32],
+        part: Part,
+        steps: [&Update; 2],
+    ) {
+        let slab = &mut self.slabs[l];
+        let panels = slab.panels();
+        if let Some(bias) = &mut self.biases[l] {
+            isa.dispatch(BiasStep {
+                bias,
+                pieces,
+                part,
+                step: steps[1],
+            });
+        }
+        isa.dispatch(ColumnsByPanels {
+            pieces,
+            columns: slab.rows.clone(),
+            panels,
+            packed,
+            sink: WeightStep {
+                weight: &mut slab.weight,
+                rows: slab.rows.clone(),
+                part,
+                step: steps[0],
+            },
+        });
+        if part.last {
+            slab.transpose();
+        }
+    }
+
+    /// Keeps the present values as the best.
+    pub(super) fn keep(&mut self) {
+        for parameters in self.parameters() {
+            parameters.best.copy_from_slice(&parameters.value);
+        }
+    }
+
+    /// Goes back to the best values.
+    pub(super) fn restore(&mut self) {
+        for parameters in self.parameters() {
+            parameters.value.copy_from_slice(&parameters.best);
+        }
+    }
+
+    fn parameters(&mut self) -> impl Iterator<Item = &mut Parameters> {
+        let weights = self.slabs.iter_mut().map(|slab| &mut slab.weight);
+        weights.chain(self.biases.iter_mut().flatten())
+    }
+
+    /// Whether all values of layer `l` kept here are finite.
+    pub(super) fn is_finite(&self, l: usize) -> bool {
+        let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
+        finite(&self.slabs[l].weight.value) && self.bias(l).is_none_or(finite)
+    }
+
+    /// Puts the values into the network.
+    pub(super) fn give_back(&self, network: &mut Network) {
+        for (l, (slab, layer)) in self.slabs.iter().zip(&mut network.layers).enumerate() {
+            let inputs = layer.inputs();
+            let lines = slab.weight.value.as_chunks::<LINE>().0;
+            let parts = lines.chunks_exact(slab.rows.len().max(1));
+            for (part, panel) in
+                parts.zip(Panels::lines_mut(&mut layer.panels).chunks_exact_mut(inputs))
+            {
+                panel[slab.rows.clone()].copy_from_slice(part);
+            }
+            if let (Some(bias), Some(kept)) = (&mut layer.bias, self.bias(l)) {
+                let n = bias.len();
+                bias.copy_from_slice(&kept[..n]);
+            }
+        }
+    }
+}
+
+/// Takes the strips of a slab's weight gradient.
+struct WeightStep<'a> {
+    weight: &'a mut Parameters,
+    rows: Range<usize>,
+    part: Part,
+    step: &'a Update,
+}
+
+impl Sink for WeightStep<'_> {
+    #[inline(always)]
+    fn take<S: Simd>(&mut self, simd: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
+        let at = (j * self.rows.len() + i - self.rows.start) * LINE;
+        self.weight
+            .step(simd, at, strip.as_flattened_mut(), self.part, self.step);
+    }
+}
+
+/// The bias gradient, sums of the rows in ascending order, and the step.
+struct BiasStep<'a> {
+    bias: &'a mut Parameters,
+    pieces: &'a [Rows<'a>],
+    part: Part,
+    step: &'a Update,
+}
+
+impl WithSimd for BiasStep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for j in 0..self.bias.value.len() / LINE {
+            let mut sum = [0.0; LINE];
+            for piece in self.pieces {
+                for line in &piece.lines[j * piece.len..][..piece.len] {
+                    for (sum, x) in sum.iter_mut().zip(line) {
+                        *sum += x;
+                    }
+                }
+            }
+            self.bias
+                .step(simd, j * LINE, &mut sum, self.part, self.step);
+        }
+    }
+}
