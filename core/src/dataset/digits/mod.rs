@@ -25,7 +25,7 @@
 //! | 0..27 000 | 89.6 % | 98.7 % | | |
 //! | 0..54 000 | 90.2 % | | | |
 //!
-//! The network's mistakes are mostly 4 and 9 for each other, 7 read as 1, and 3 or 0 and 8 for each other.
+//! The network takes 4 and 9 for each other most often, then 7 or 8 for 1, and 3 for 8 (18 000 rows, 15 epochs).
 
 mod glyphs;
 mod render;
