@@ -10,7 +10,7 @@
 //! 4. The paper: dry spots (gaps in strokes), grain, and a few bright pixels.
 //!
 //! Only `+ - * /`, square roots and integers are used, and one generator per row: the same bytes on every platform,
-//! for any number of rows or threads. One core draws some 120 000 rows a second (Xeon with AVX-512, 2 shared cores;
+//! for any number of rows or threads. One core draws some 120 000 rows a second (AMD EPYC, 2 shared cores;
 //! CPU time of 66 000 rows).
 //!
 //! # How hard they are
