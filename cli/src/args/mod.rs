@@ -85,6 +85,7 @@ impl MachineArgs {
 
 /// Measure a model on data whose answers are known.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "Example: mlp-fast evaluate model.safetensors mnist --json")]
 pub(crate) struct EvaluateArgs {
     /// Model file
@@ -105,6 +106,7 @@ pub(crate) struct EvaluateArgs {
 
 /// Write what a model says about each row.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(
     after_help = "Example: mlp-fast predict model.safetensors test.csv --format kaggle -o submission.csv"
 )]
@@ -141,6 +143,7 @@ pub(crate) struct InspectArgs {
 
 /// Write a data set that is drawn, not downloaded.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "Example: mlp-fast generate digits --rows 42000 --seed 7 -o digits.csv")]
 pub(crate) struct GenerateArgs {
     /// What to draw: 28x28 grey digits as `label,pixel0..pixel783`
