@@ -1,0 +1,133 @@
+//! How fast is a matrix product: naive loops, our tiles without SIMD, each instruction set, one thread and two?
+//!
+//! The throughput is in floating-point operations (two for each multiply-add): Gelem/s are GFLOP/s. What one core can do
+//! at most is printed first. Shapes are m x n x k, C being m x n; all are A B with B packed within the time measured. Every
+//! product is compared with the oracle's chain, to the bit, before it is timed.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
+use mlp_benches::{is_measuring, print_peaks};
+use mlp_core::Isa;
+use mlp_core::tensor::Matrix;
+use mlp_core::tensor::gemm::{Operand, Output, gemm};
+use oracle::gemm::{gemm_chain, gemm_naive, gemm_naive_by_rows};
+use oracle::rng::Rng;
+
+/// Cubes, then the products of one layer: forward at batch 128, weight gradient, output layer, one row, a wide layer.
+const SHAPES: [[usize; 3]; 10] = [
+    [64, 64, 64],
+    [128, 128, 128],
+    [256, 256, 256],
+    [512, 512, 512],
+    [1024, 1024, 1024],
+    [128, 64, 784],
+    [64, 784, 128],
+    [128, 10, 64],
+    [1, 128, 784],
+    [512, 512, 784],
+];
+
+/// Multiply-adds up to which the naive loops are timed (512^3), and the true scalar `mul_add` (128^3).
+const NAIVE_LIMIT: usize = 1 << 28;
+const SCALAR_LIMIT: usize = 1 << 21;
+
+/// The operands of one product, dense and padded.
+struct Operands {
+    shape: [usize; 3],
+    a: Vec<f32>,
+    b: Vec<f32>,
+    a_padded: Matrix,
+    b_padded: Matrix,
+}
+
+impl Operands {
+    fn new([m, n, k]: [usize; 3]) -> Self {
+        let mut rng = Rng::new(1);
+        let (a, b) = (rng.uniform(m * k, -1.0, 1.0), rng.uniform(k * n, -1.0, 1.0));
+        Self {
+            shape: [m, n, k],
+            a_padded: Matrix::from_vec(m, k, &a),
+            b_padded: Matrix::from_vec(k, n, &b),
+            a,
+            b,
+        }
+    }
+
+    fn run(&self, isa: Isa, threads: usize, c: &mut Matrix) {
+        let (a, b) = (self.a_padded.view(), self.b_padded.view());
+        let (a, b) = (Operand::Plain(a), Operand::Plain(b));
+        gemm(isa, threads, a, b, c.view_mut(), Output::Overwrite);
+    }
+
+    /// Some rows of the product against the oracle.
+    fn check(&self, isa: Isa, threads: usize) {
+        let [m, n, k] = self.shape;
+        let mut c = Matrix::from_fn(m, n, |_, _| f32::NAN);
+        self.run(isa, threads, &mut c);
+        for i in (0..m).step_by(m.div_ceil(5)) {
+            let want = gemm_chain(
+                [1, n, k],
+                |_, p| self.a[i * k + p],
+                |p, j| self.b[p * n + j],
+                None,
+            );
+            assert_eq!(c.row(i), want, "{:?} on {isa}, row {i}", self.shape);
+        }
+    }
+}
+
+fn bench(criterion: &mut Criterion) {
+    for shape in SHAPES {
+        let [m, n, k] = shape;
+        let work = m * n * k;
+        let operands = Operands::new(shape);
+        let mut group = criterion.benchmark_group(format!("gemm {m}x{n}x{k}"));
+        group.throughput(Throughput::Elements(2 * work as u64));
+        if work >= NAIVE_LIMIT >> 3 {
+            group.sampling_mode(SamplingMode::Flat);
+        }
+        if work <= NAIVE_LIMIT && (is_measuring() || work <= SCALAR_LIMIT) {
+            let Operands { a, b, .. } = &operands;
+            let mut c = vec![0.0; m * n];
+            group.bench_function("naive, dot products", |bencher| {
+                bencher.iter(|| {
+                    let (a, b) = (black_box(a), black_box(b));
+                    gemm_naive(shape, |i, p| a[i * k + p], |p, j| b[p * n + j], &mut c);
+                });
+            });
+            group.bench_function("naive, along rows", |bencher| {
+                bencher.iter(|| {
+                    let (a, b) = (black_box(a), black_box(b));
+                    gemm_naive_by_rows(shape, |i, p| a[i * k + p], |p| &b[p * n..][..n], &mut c);
+                });
+            });
+        }
+        let mut c = Matrix::zeros(m, n);
+        for isa in Isa::available() {
+            if isa == Isa::SCALAR && work > SCALAR_LIMIT {
+                continue;
+            }
+            for threads in [1, 2] {
+                operands.check(isa, threads);
+                let id = BenchmarkId::new(isa.name(), format!("{threads} threads"));
+                group.bench_function(id, |bencher| {
+                    bencher.iter(|| black_box(&operands).run(isa, threads, &mut c));
+                });
+            }
+        }
+        group.finish();
+    }
+}
+
+fn main() {
+    print_peaks();
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    bench(&mut criterion);
+    criterion.final_summary();
+}

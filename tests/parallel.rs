@@ -1,0 +1,209 @@
+//! The same bits, whatever ran: threads, instruction sets and the split of the work change nothing in the weights, the
+//! history or the predictions; a row predicted alone is the row predicted among others.
+
+use mlp_core::Isa;
+use mlp_core::dataset::{Dataset, Inputs, Scaling, ScalingKind};
+use mlp_core::nn::{Network, Scratch};
+use mlp_core::optim::{Adam, Optimizer, Sgd};
+use mlp_core::tensor::Matrix;
+use mlp_core::tensor::activation::Activation;
+use mlp_core::train::{History, Trainer};
+use oracle::rng::Rng;
+
+const THREADS: [usize; 4] = [1, 2, 3, 8];
+
+/// FNV-1a over the bits of what a run left behind.
+struct Hash(u64);
+
+impl Hash {
+    fn add(&mut self, bits: u64) {
+        for byte in bits.to_le_bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        }
+    }
+
+    fn add_all(&mut self, values: &[f32]) {
+        for value in values {
+            self.add(u64::from(value.to_bits()));
+        }
+    }
+
+    fn add_share(&mut self, share: Option<f64>) {
+        self.add(share.map_or(u64::MAX, f64::to_bits));
+    }
+
+    fn of(net: &Network, history: &History, predictions: &Matrix) -> u64 {
+        let mut hash = Self(0xCBF2_9CE4_8422_2325);
+        for layer in net.layers() {
+            hash.add_all(&layer.weight().to_vec());
+            hash.add_all(layer.bias());
+        }
+        for epoch in &history.epochs {
+            hash.add_share(Some(epoch.loss));
+            hash.add_share(epoch.accuracy);
+            hash.add_share(epoch.validation_loss);
+            hash.add_share(epoch.validation_accuracy);
+        }
+        hash.add(history.best_epoch as u64);
+        hash.add_all(&predictions.to_vec());
+        hash.0
+    }
+}
+
+/// Rows of bytes, a third of them zero, in 5 classes.
+fn bytes(rows: usize, cols: usize) -> Dataset {
+    let mut rng = Rng::new(41);
+    let bytes = (0..rows * cols)
+        .map(|_| rng.below(384).saturating_sub(128) as u8)
+        .collect();
+    let inputs = Inputs::from_bytes(bytes, rows, cols).expect("a table");
+    let mut labels = rng.labels(rows, 5);
+    labels[..5].copy_from_slice(&[0, 1, 2, 3, 4]);
+    let names = (0..5).map(|class| class.to_string()).collect();
+    let data = Dataset::classes(inputs, labels, names).expect("a data set");
+    let scaling = Scaling::fit(&ScalingKind::Unit, data.inputs()).expect("a scaling");
+    data.scaled(scaling).expect("a scaled data set")
+}
+
+/// What one run is made of, besides what must not matter.
+struct Run<'d> {
+    data: &'d Dataset,
+    hidden: [usize; 2],
+    batch: Option<usize>,
+    optimizer: Optimizer,
+}
+
+impl Run<'_> {
+    fn hash(&self, isa: Isa, threads: usize) -> u64 {
+        let mut net = Network::builder(self.data.inputs().cols())
+            .dropout(0.1)
+            .dense(self.hidden[0], Activation::Relu)
+            .dropout(0.25)
+            .dense(self.hidden[1], Activation::Gelu)
+            .dense(5, Activation::Softmax)
+            .seed(2)
+            .isa(isa)
+            .build()
+            .expect("a network");
+        let (train, valid) = self.data.split(0.75, 4).expect("two parts");
+        let trainer = Trainer::new(self.optimizer)
+            .epochs(2)
+            .l2(1e-3)
+            .patience(1)
+            .threads_exactly(threads);
+        let trainer = match self.batch {
+            Some(rows) => trainer.batch_size(rows),
+            None => trainer.full_batch(),
+        };
+        let history = { trainer }
+            .fit(&mut net, &train, Some(&valid))
+            .expect("a fit");
+        let predictions = net.predict_on(self.data.inputs(), threads);
+        Hash::of(&net, &history, &predictions)
+    }
+
+    /// One hash for every number of threads and every instruction set.
+    fn check(&self) {
+        let want = self.hash(Isa::SCALAR, 1);
+        for isa in Isa::available() {
+            for threads in THREADS {
+                assert_eq!(
+                    self.hash(isa, threads),
+                    want,
+                    "{isa} with {threads} threads, hidden {:?}, batch {:?}, {:?}",
+                    self.hidden,
+                    self.batch,
+                    self.optimizer
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_small_network_at_every_batch_size() {
+    let data = bytes(271, 37);
+    for batch in [Some(1), Some(7), Some(32), Some(128), None] {
+        for optimizer in [Sgd::new(0.05).into(), Adam::new(0.01).into()] {
+            let run = Run {
+                data: &data,
+                hidden: [29, 18],
+                batch,
+                optimizer,
+            };
+            run.check();
+        }
+    }
+}
+
+#[test]
+fn a_wide_network_with_long_reductions() {
+    // More inputs and, in the full batch, more rows than a block of the reduction has steps.
+    let data = bytes(731, 530);
+    for batch in [Some(100), None] {
+        let run = Run {
+            data: &data,
+            hidden: [70, 21],
+            batch,
+            optimizer: Adam::new(0.01).into(),
+        };
+        run.check();
+    }
+}
+
+#[test]
+fn different_settings_give_different_hashes() {
+    let data = bytes(60, 12);
+    let hash = |batch, lr| {
+        let run = Run {
+            data: &data,
+            hidden: [9, 7],
+            batch,
+            optimizer: Sgd::new(lr).into(),
+        };
+        run.hash(Isa::SCALAR, 1)
+    };
+    let first = hash(Some(8), 0.1);
+    assert_eq!(first, hash(Some(8), 0.1));
+    assert_ne!(first, hash(Some(9), 0.1));
+    assert_ne!(first, hash(Some(8), 0.100_001));
+}
+
+#[test]
+fn a_row_alone_is_the_row_among_others() {
+    let data = bytes(301, 530);
+    for output in [
+        Activation::Softmax,
+        Activation::Sigmoid,
+        Activation::Identity,
+    ] {
+        let net = Network::builder(530)
+            .dense(65, Activation::Tanh)
+            .dense(33, Activation::Silu)
+            .dense(10, output)
+            .seed(8)
+            .build()
+            .expect("a network");
+        for isa in Isa::available() {
+            let net = net.clone().with_isa(isa);
+            let all = net.predict_on(data.inputs(), 1);
+            for threads in THREADS {
+                assert_eq!(
+                    net.predict_on(data.inputs(), threads),
+                    all,
+                    "{isa}, {threads} threads"
+                );
+            }
+            assert_eq!(net.predict(data.inputs()), all, "{isa}");
+            let given = data.inputs().to_matrix();
+            let mut scratch = Scratch::new(&net);
+            for r in (0..301).step_by(17) {
+                let alone = net.predict(&data.inputs().select(&[r]));
+                assert_eq!(alone.row(0), all.row(r), "{isa}, row {r}");
+                let mut out = [f32::NAN; 10];
+                net.predict_into(given.row(r), &mut scratch, &mut out);
+                assert_eq!(out, all.row(r), "{isa}, row {r}, predict_into");
+            }
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! What a fit does: it learns, step for step what the f64 oracle learns; it stops where it should, with the weights it
+//! should; it takes every row once, in the order it says; and it says so when the numbers blow up.
+
+mod twin;
+
+use mlp_core::Kind;
+use mlp_core::dataset::{Dataset, Inputs, Targets};
+use mlp_core::nn::{Init, Loss, Network};
+use mlp_core::optim::{Adam, Optimizer, Sgd};
+use mlp_core::tensor::Matrix;
+use mlp_core::tensor::activation::Activation;
+use mlp_core::train::{Flow, History, Monitor, Reduction, Stop, Trainer};
+use oracle::optim::{Optimizer as Rule, State};
+use oracle::rng::Rng;
+use oracle::tolerance::relative_error;
+
+fn names(count: u32) -> Vec<String> {
+    (0..count).map(|class| class.to_string()).collect()
+}
+
+/// Rows of random numbers whose class is the greatest of the first `classes` of them.
+fn greatest_of(rows: usize, cols: usize, classes: u32, seed: u64) -> Dataset {
+    let inputs = Matrix::from_vec(rows, cols, &Rng::new(seed).uniform(rows * cols, -1.0, 1.0));
+    let labels = (0..rows).map(|r| {
+        let row = &inputs.row(r)[..classes as usize];
+        (0..classes)
+            .max_by(|&a, &b| row[a as usize].total_cmp(&row[b as usize]))
+            .unwrap_or(0)
+    });
+    let labels = labels.collect();
+    Dataset::classes(Inputs::from_matrix(inputs), labels, names(classes)).expect("a data set")
+}
+
+fn bits(net: &Network) -> Vec<u32> {
+    net.layers()
+        .iter()
+        .flat_map(|layer| [layer.weight().to_vec(), layer.bias().to_vec()])
+        .flatten()
+        .map(f32::to_bits)
+        .collect()
+}
+
+#[test]
+fn xor_is_learned() {
+    let corners = Matrix::from_vec(4, 2, &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+    let labels = vec![0, 1, 1, 0];
+    let data = Dataset::classes(Inputs::from_matrix(corners), labels.clone(), names(2))
+        .expect("a data set");
+    for (width, output) in [(1, Activation::Sigmoid), (2, Activation::Softmax)] {
+        let mut net = Network::builder(2)
+            .dense(8, Activation::Tanh)
+            .dense(width, output)
+            .seed(1)
+            .build()
+            .expect("a network");
+        let history = Trainer::new(Adam::new(0.05))
+            .full_batch()
+            .epochs(500)
+            .fit(&mut net, &data, None)
+            .expect("a fit");
+        let last = history.epochs.last().expect("an epoch");
+        assert_eq!(last.accuracy, Some(1.0), "{output:?}: loss {}", last.loss);
+        assert!(last.loss < 0.05, "{output:?}: loss {}", last.loss);
+        let p = net.predict(data.inputs());
+        for (r, &label) in labels.iter().enumerate() {
+            let row = p.row(r);
+            let one = row[row.len() - 1];
+            assert_eq!(u32::from(one >= 0.5), label, "{output:?}, row {r}: {row:?}");
+        }
+    }
+}
+
+/// Ten epochs of the core and of the oracle, in file order, batches of `batch`: the losses agree epoch by epoch.
+fn ten_losses(
+    net: &mut Network,
+    data: &Dataset,
+    loss: Loss,
+    batch: usize,
+    optimizer: Optimizer,
+    rule: Rule,
+) {
+    let mut exact = twin::twin(net, loss, 0.0);
+    let x = twin::input_rows(data.inputs());
+    let y = twin::target_rows(data.targets(), net.outputs());
+    let history = Trainer::new(optimizer)
+        .loss(loss)
+        .batch_size(batch)
+        .epochs(10)
+        .shuffle(false)
+        .fit(net, data, None)
+        .expect("a fit");
+    assert_eq!(history.epochs.len(), 10);
+    let mut states: Vec<[State; 2]> = exact
+        .layers
+        .iter()
+        .map(|layer| [&layer.weight, &layer.bias].map(|w| State::new(rule, w.len())))
+        .collect();
+    for (e, epoch) in history.epochs.iter().enumerate() {
+        // The loss of an epoch is the mean over its rows, each taken before the step of its batch.
+        let mut sum = 0.0;
+        for (x, y) in x.chunks(batch).zip(y.chunks(batch)) {
+            sum += exact.mean_loss(x, y) * x.len() as f64;
+            let gradients = exact.gradients(x, y);
+            for ((layer, state), gradient) in
+                exact.layers.iter_mut().zip(&mut states).zip(&gradients)
+            {
+                state[0].step(&mut layer.weight, &gradient.d_weight);
+                state[1].step(&mut layer.bias, &gradient.d_bias);
+            }
+        }
+        let want = sum / x.len() as f64;
+        let error = relative_error(epoch.loss, want, 1e-2);
+        assert!(
+            error < 1e-4,
+            "{rule:?}, batch {batch}, epoch {e}: loss {}, not {want}",
+            epoch.loss
+        );
+    }
+}
+
+#[test]
+fn ten_losses_are_those_of_the_oracle() {
+    let data = greatest_of(43, 6, 4, 31);
+    let build = |hidden| {
+        Network::builder(6)
+            .dense(11, hidden)
+            .dense(7, Activation::Sigmoid)
+            .dense(4, Activation::Softmax)
+            .seed(5)
+            .build()
+            .expect("a network")
+    };
+    // One row, a last batch of 3, exactly all, more than all.
+    for batch in [1, 8, 43, 100] {
+        for hidden in [Activation::Tanh, Activation::Relu, Activation::Gelu] {
+            let loss = Loss::CrossEntropy;
+            let (optimizer, rule) = (Sgd::new(0.1).into(), Rule::Sgd { lr: 0.1 });
+            ten_losses(&mut build(hidden), &data, loss, batch, optimizer, rule);
+            let rule = Rule::EmaMomentum { lr: 0.1, beta: 0.9 };
+            let optimizer = Optimizer::EmaMomentum { lr: 0.1, beta: 0.9 };
+            ten_losses(&mut build(hidden), &data, loss, batch, optimizer, rule);
+            let (optimizer, rule) = (
+                Adam::new(0.01).into(),
+                Rule::Adam {
+                    lr: 0.01,
+                    beta1: 0.9,
+                    beta2: 0.999,
+                    eps: 1e-8,
+                },
+            );
+            ten_losses(&mut build(hidden), &data, loss, batch, optimizer, rule);
+        }
+    }
+}
+
+#[test]
+fn values_are_learned_as_the_oracle_learns_them() {
+    let mut rng = Rng::new(32);
+    let inputs = Matrix::from_vec(30, 3, &rng.uniform(90, -1.0, 1.0));
+    let targets = Matrix::from_fn(30, 2, |r, c| inputs.row(r)[c] * inputs.row(r)[2]);
+    let data = Dataset::values(Inputs::from_matrix(inputs), targets).expect("a data set");
+    for loss in [Loss::Mse, Loss::Mae, Loss::Huber(0.2)] {
+        let mut net = Network::builder(3)
+            .dense(9, Activation::Silu)
+            .dense(2, Activation::Identity)
+            .seed(6)
+            .build()
+            .expect("a network");
+        let rule = Rule::Sgd { lr: 0.05 };
+        ten_losses(&mut net, &data, loss, 7, Sgd::new(0.05).into(), rule);
+    }
+}
+
+#[test]
+fn every_row_is_taken_once_an_epoch() {
+    // Row r has a one in column r, so that its gradient reaches weight r alone: from zero, a weight is lr * 2 after its
+    // row was taken once.
+    let rows = 23;
+    let data = || {
+        let ones = Matrix::from_fn(rows, rows, |r, c| f32::from(u8::from(r == c)));
+        Dataset::values(
+            Inputs::from_matrix(ones),
+            Matrix::from_fn(rows, 1, |_, _| 1.0),
+        )
+        .expect("a data set")
+    };
+    for shuffle in [false, true] {
+        let mut net = Network::builder(rows)
+            .dense_no_bias(1, Activation::Identity)
+            .init(Init::Zeros)
+            .build()
+            .expect("a network");
+        let mut seen = Vec::new();
+        let _ = Trainer::new(Sgd::new(0.125))
+            .reduction(Reduction::Sum)
+            .batch_size(5)
+            .epochs(1)
+            .shuffle(shuffle)
+            .on_step(|step| seen.push((step.step, step.steps, step.rows_done, step.rows)))
+            .fit(&mut net, &data(), None)
+            .expect("a fit");
+        assert_eq!(net.layers()[0].weight().to_vec(), vec![0.25; rows]);
+        assert_eq!(
+            seen,
+            [
+                (1, 5, 5, 23),
+                (2, 5, 10, 23),
+                (3, 5, 15, 23),
+                (4, 5, 20, 23),
+                (5, 5, 23, 23)
+            ]
+        );
+    }
+}
+
+#[test]
+fn seeds_decide_and_nothing_else_does() {
+    let data = greatest_of(60, 5, 3, 33);
+    let fit = |net_seed, seed, shuffle| {
+        let mut net = Network::builder(5)
+            .dense(6, Activation::Relu)
+            .dropout(0.3)
+            .dense(3, Activation::Softmax)
+            .seed(net_seed)
+            .build()
+            .expect("a network");
+        let _ = Trainer::new(Adam::new(0.01))
+            .batch_size(8)
+            .epochs(3)
+            .seed(seed)
+            .shuffle(shuffle)
+            .fit(&mut net, &data, None)
+            .expect("a fit");
+        bits(&net)
+    };
+    let first = fit(1, 1, true);
+    assert_eq!(first, fit(1, 1, true));
+    assert_ne!(first, fit(2, 1, true));
+    assert_ne!(first, fit(1, 2, true));
+    assert_ne!(first, fit(1, 1, false));
+}
+
+/// A fit whose validation rows contradict its training rows, so that validation gets worse from the first epoch on.
+fn contradicted(trainer: Trainer<'_>) -> (Network, History) {
+    let train = greatest_of(50, 4, 2, 34);
+    let Targets::Classes { labels, .. } = train.targets() else {
+        panic!("classes")
+    };
+    let opposite = labels.iter().map(|label| 1 - label).collect();
+    let valid = Dataset::classes(train.inputs().clone(), opposite, names(2)).expect("a data set");
+    let mut net = Network::builder(4)
+        .dense(8, Activation::Tanh)
+        .dense(2, Activation::Softmax)
+        .seed(3)
+        .build()
+        .expect("a network");
+    let history = trainer
+        .batch_size(10)
+        .seed(9)
+        .fit(&mut net, &train, Some(&valid))
+        .expect("a fit");
+    (net, history)
+}
+
+#[test]
+fn patience_ends_the_run_with_the_best_weights() {
+    let trainer = || Trainer::new(Sgd::new(0.1));
+    for monitor in [Monitor::Loss, Monitor::Accuracy] {
+        let (net, history) = contradicted(trainer().epochs(50).patience(3).monitor(monitor));
+        assert_eq!(history.stopped, Stop::Patience, "{monitor:?}");
+        let best = history.best_epoch;
+        assert_eq!(history.epochs.len(), best + 3, "{monitor:?}");
+        // What the run had when it was at its best.
+        let (then, _) = contradicted(trainer().epochs(best));
+        assert_eq!(bits(&net), bits(&then), "{monitor:?}");
+        let (end, _) = contradicted(trainer().epochs(best + 3));
+        assert_ne!(bits(&net), bits(&end), "{monitor:?}");
+    }
+}
+
+#[test]
+fn without_patience_a_run_takes_all_its_epochs() {
+    let (_, history) = contradicted(Trainer::new(Sgd::new(0.1)).epochs(12));
+    assert_eq!(history.stopped, Stop::Finished);
+    let epochs: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
+    assert_eq!(epochs, (1..=12).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_callback_ends_the_run() {
+    let (_, history) =
+        contradicted(
+            Trainer::new(Sgd::new(0.1))
+                .epochs(12)
+                .on_epoch(|epoch| match epoch.epoch {
+                    4 => Flow::Stop,
+                    _ => Flow::Continue,
+                }),
+        );
+    assert_eq!(history.stopped, Stop::Callback);
+    assert_eq!(history.epochs.len(), 4);
+}
+
+#[test]
+fn divergence_is_told_with_its_place() {
+    let mut rng = Rng::new(35);
+    let inputs = Matrix::from_vec(20, 3, &rng.uniform(60, -1.0, 1.0));
+    let targets = Matrix::from_vec(20, 1, &rng.uniform(20, -1.0, 1.0));
+    let data = Dataset::values(Inputs::from_matrix(inputs), targets).expect("a data set");
+    let mut net = Network::builder(3)
+        .dense(5, Activation::Identity)
+        .dense(1, Activation::Identity)
+        .seed(1)
+        .build()
+        .expect("a network");
+    let before = bits(&net);
+    let fault = Trainer::new(Sgd::new(1e20))
+        .batch_size(5)
+        .epochs(30)
+        .fit(&mut net, &data, None)
+        .expect_err("no run survives such steps");
+    assert_eq!(fault.kind(), Kind::Diverged);
+    let text = fault.to_string();
+    for word in ["epoch", "step", "layer"] {
+        assert!(text.contains(word), "no `{word}` in: {text}");
+    }
+    assert_eq!(
+        bits(&net),
+        before,
+        "the network lost the weights it came with"
+    );
+}
+
+#[test]
+fn dropout_is_scaled_in_both_passes() {
+    // With W1 the identity, W2 all ones and one row of ones, the derivatives of W2 show each unit's mask as the forward
+    // pass had it, those of W1 the same mask as the backward pass had it: 0 or 1 / (1 - 0.25).
+    let units = 400;
+    let data = Dataset::values(
+        Inputs::from_matrix(Matrix::from_fn(1, units, |_, _| 1.0)),
+        Matrix::zeros(1, 1),
+    )
+    .expect("a data set");
+    let mut net = Network::builder(units)
+        .dense_no_bias(units, Activation::Identity)
+        .dropout(0.25)
+        .dense_no_bias(1, Activation::Identity)
+        .build()
+        .expect("a network");
+    net.set_weight(
+        0,
+        &Matrix::from_fn(units, units, |o, i| f32::from(u8::from(o == i))),
+    );
+    net.set_weight(1, &Matrix::from_fn(1, units, |_, _| 1.0));
+    let kept = 1.0 / 0.75;
+    let _ = Trainer::new(Sgd::new(2.0_f64.powi(-12)))
+        .full_batch()
+        .epochs(1)
+        .fit(&mut net, &data, None)
+        .expect("one step");
+    let lr = 2.0_f64.powi(-12);
+    let last = net.layers()[1].weight().to_vec();
+    // y = sum of the kept units' 4/3, dL/dy = 2 y; each unit that was kept moved its weight by lr 2 y 4/3.
+    let count = last.iter().filter(|&&w| w != 1.0).count();
+    let d = 2.0 * count as f64 * kept;
+    for (u, &w) in last.iter().enumerate() {
+        let moved = (1.0 - f64::from(w)) / lr;
+        let is_kept = w != 1.0;
+        if is_kept {
+            assert!(
+                relative_error(moved, d * kept, 1.0) < 1e-3,
+                "unit {u}: {moved}"
+            );
+        }
+        let first = net.layers()[0].weight();
+        let back = (1.0 - f64::from(first.row(u)[u])) / lr;
+        let want = if is_kept { d * kept } else { 0.0 };
+        assert!(
+            relative_error(back, want, 1.0) < 1e-3,
+            "unit {u}: {back}, not {want}"
+        );
+    }
+    // 300 of 400 are kept, give or take five standard deviations of 8.7.
+    assert!(
+        (257..=343).contains(&count),
+        "{count} of {units} units were kept"
+    );
+    // Prediction drops nothing.
+    let mut whole = Network::builder(units)
+        .dropout(0.25)
+        .dense_no_bias(1, Activation::Identity)
+        .build()
+        .expect("a network");
+    whole.set_weight(0, &Matrix::from_fn(1, units, |_, _| 1.0));
+    assert_eq!(whole.predict(data.inputs()).row(0), [units as f32]);
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let data = greatest_of(10, 3, 2, 36);
+    let net = || {
+        Network::builder(3)
+            .dense(2, Activation::Softmax)
+            .build()
+            .expect("a network")
+    };
+    let refused = |mut trainer: Trainer<'_>| {
+        let fault = trainer
+            .fit(&mut net(), &data, None)
+            .expect_err("a bad setting");
+        assert_eq!(fault.kind(), Kind::Setting, "{fault}");
+    };
+    refused(Trainer::new(Sgd::new(-0.1)));
+    refused(Trainer::new(Sgd::new(f64::NAN)));
+    refused(Trainer::new(Sgd::new(0.1)).batch_size(0));
+    refused(Trainer::new(Sgd::new(0.1)).threads(0));
+    refused(Trainer::new(Sgd::new(0.1)).l2(-1.0));
+    refused(Trainer::new(Sgd::new(0.1)).loss(Loss::BinaryCrossEntropy));
+    for network in [
+        Network::builder(3).dense(0, Activation::Relu),
+        Network::builder(0).dense(2, Activation::Relu),
+        Network::builder(3).dropout(1.0).dense(2, Activation::Relu),
+        Network::builder(3).dropout(-0.1).dense(2, Activation::Relu),
+        Network::builder(3),
+    ] {
+        let fault = network.build().expect_err("a bad setting");
+        assert_eq!(fault.kind(), Kind::Setting, "{fault}");
+    }
+}
