@@ -52,7 +52,9 @@ pub(crate) struct DataArgs {
     /// Whether the CSV has a header line
     #[arg(long, value_enum, default_value_t = Header::Auto, help_heading = "Data")]
     pub(crate) header: Header,
-    /// Folder that holds mnist/ and fashion-mnist/ [default: $MLP_FAST_DATA, else data]
+    #[arg(
+        help = "Folder that holds mnist/ and fashion-mnist/ [default: $MLP_FAST_DATA, else data]"
+    )]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Use the first N rows only

@@ -12,6 +12,10 @@ use super::value::{BatchSize, Hidden, count, not_negative, number, share};
 use super::{DataArgs, MachineArgs};
 
 /// Train a network and write its model, learning curves and history.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 #[command(
