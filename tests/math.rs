@@ -267,7 +267,7 @@ fn special_arguments_are_exact() {
 }
 
 #[test]
-fn tanh_is_odd_and_within_one() {
+fn tanh_is_odd_and_both_squashers_stay_in_range() {
     let isa = Isa::detect().expect("an instruction set");
     for_all_patterns(stride(), |xs| {
         let mut ys = xs.to_vec();
@@ -279,5 +279,8 @@ fn tanh_is_odd_and_within_one() {
         }
         assert!(all_same(&ys, &mirrored), "odd near {:e}", xs[0]);
         assert!(ys.iter().all(|y| y.is_nan() || y.abs() <= 1.0));
+        let mut ys = xs.to_vec();
+        isa.dispatch(Apply(Function::Sigmoid, &mut ys));
+        assert!(ys.iter().all(|y| y.is_nan() || (0.0..=1.0).contains(y)));
     });
 }

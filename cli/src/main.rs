@@ -1,12 +1,92 @@
-//! The command line.
+//! `mlp-fast`: train and run multi-layer perceptrons from the command line.
+//!
+//! Thin: arguments in ([`args`], checked together in [`settings`]), words and files out; everything numeric is
+//! `mlp_core`'s. This file turns the end of a command into an exit code: 0 done (also when the reader of the output
+//! went away), 1 failed, 2 usage.
 
+mod args;
 mod axis;
 mod confusion_svg;
 mod curves;
+mod data;
+mod evaluate;
+mod failure;
+mod generate;
+mod inspect;
+mod measured;
+mod output;
+mod predict;
+mod print;
+mod progress;
+mod record;
+mod settings;
 mod svg;
+mod train;
 
-/// The pictures, until the commands draw them.
-const _: fn(&str, &[curves::Point], Option<usize>) -> String = curves::curves_svg;
-const _: fn(&str, &mlp_core::metrics::Classification) -> String = confusion_svg::confusion_svg;
+use std::io::{self, Write};
+use std::process::ExitCode;
 
-fn main() {}
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(&cli.command),
+        Err(error) => parse_failure(&error),
+    };
+    match result {
+        Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // A closed standard error leaves only the exit code to tell.
+            drop(writeln!(io::stderr(), "mlp-fast: {failure}"));
+            ExitCode::from(match failure {
+                Failure::Usage(_) => 2,
+                _ => 1,
+            })
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Train(args) => train::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Predict(args) => predict::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Generate(args) => generate::run(args),
+    }
+}
+
+/// Help and version are results; a value that does not fit is told in our one sentence; the rest (unknown options
+/// with their nearest name, missing arguments) in clap's words.
+fn parse_failure(error: &clap::Error) -> Result<(), Failure> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            error.print()?;
+            Ok(())
+        }
+        ErrorKind::ValueValidation => Err(Failure::usage(value_sentence(error))),
+        _ => {
+            let text = error.to_string();
+            Err(Failure::usage(
+                text.strip_prefix("error: ").unwrap_or(&text).trim_end(),
+            ))
+        }
+    }
+}
+
+/// `--hidden 0: a layer has at least one unit`.
+fn value_sentence(error: &clap::Error) -> String {
+    let of = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    // Clap knows the option as `--hidden <UNITS>` or `-o, --output <FILE>`, and an argument as `<DATA>`.
+    let option = of(ContextKind::InvalidArg);
+    let option = option.split(" <").next().unwrap_or(option);
+    let cause = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
+    format!("{option} {}: {cause}", of(ContextKind::InvalidValue))
+}

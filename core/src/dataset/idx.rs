@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{Error, Kind};
@@ -107,7 +107,33 @@ pub(super) fn sort_of(path: &Path) -> Result<Sort, Error> {
 /// An open file, unpacked on the way if it is compressed.
 struct IdxFile {
     path: PathBuf,
-    source: Box<dyn Read>,
+    source: Source,
+}
+
+enum Source {
+    Plain(BufReader<File>),
+    Packed(GzDecoder<BufReader<File>>),
+}
+
+impl Read for Source {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(out),
+            Self::Packed(decoder) => decoder.read(out),
+        }
+    }
+}
+
+impl Source {
+    /// Whether nothing follows, neither in the content nor behind the compressed data.
+    fn is_at_end(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Plain(file) => Ok(file.fill_buf()?.is_empty()),
+            Self::Packed(decoder) => {
+                Ok(decoder.read(&mut [0])? == 0 && decoder.get_mut().fill_buf()?.is_empty())
+            }
+        }
+    }
 }
 
 impl IdxFile {
@@ -118,10 +144,10 @@ impl IdxFile {
         if start.is_empty() {
             return Err(Error::new(Kind::Data, "the file is empty").at(path.display().to_string()));
         }
-        let source: Box<dyn Read> = if start.starts_with(&[0x1F, 0x8B]) {
-            Box::new(MultiGzDecoder::new(file))
+        let source = if start.starts_with(&[0x1F, 0x8B]) {
+            Source::Packed(GzDecoder::new(file))
         } else {
-            Box::new(file)
+            Source::Plain(file)
         };
         Ok(Self {
             path: path.to_owned(),
@@ -193,15 +219,12 @@ impl IdxFile {
                 }
             }
         }
-        match self.source.read(&mut [0]) {
-            Ok(0) => Ok(bytes),
-            // What follows the compressed data is no further gzip member.
-            Err(cause) if cause.kind() != io::ErrorKind::InvalidInput => {
-                Err(self.unreadable(&cause))
-            }
-            _ => Err(self.wrong(format!(
+        match self.source.is_at_end() {
+            Ok(true) => Ok(bytes),
+            Ok(false) => Err(self.wrong(format!(
                 "the header promises {promise} ({total} bytes), but more bytes follow"
             ))),
+            Err(cause) => Err(self.unreadable(&cause)),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! Bytes matter: MNIST's 60 000 rows of 784 pixels are 47 MB as bytes and 188 MB as f32, and what limits the gathering of
 //! random rows is memory. The scaling is lazy for the same reason, and so that a dataset can be scaled without a copy.
 
+use std::fmt;
+
 use crate::dataset::Scaling;
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
@@ -19,11 +21,21 @@ pub struct Inputs {
     scaling: Option<Scaling>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Values {
     Floats(Matrix),
     /// Row-major, without padding.
     Bytes(Vec<u8>),
+}
+
+/// A word for what they are, not millions of values.
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Floats(_) => "f32",
+            Self::Bytes(_) => "bytes",
+        })
+    }
 }
 
 impl Inputs {

@@ -164,6 +164,10 @@ impl Source {
             }
             return Err(unknown(data));
         }
+        // A pipe can be read only once, so its first bytes must not be looked at.
+        if !path.is_file() {
+            return Ok(Self::Csv(path));
+        }
         match idx::sort_of(&path) {
             Ok(idx::Sort::Images) => Ok(Self::Pair(Pair {
                 labels: labels_beside(&path),

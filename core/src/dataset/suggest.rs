@@ -1,13 +1,13 @@
 //! "Did you mean": the known name that a mistyped one is closest to.
 
 /// The name with the fewest letters to insert, delete or replace (Levenshtein), if those are at most a third of the
-/// letters of `typed`, rounded up.
+/// letters of `typed`, rounded up, and not all.
 pub(super) fn closest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let typed: Vec<char> = typed.to_lowercase().chars().take(64).collect();
     names
         .map(|name| (distance(&typed, name), name))
         .min_by_key(|&(distance, _)| distance)
-        .filter(|&(distance, _)| distance <= typed.len().div_ceil(3))
+        .filter(|&(distance, _)| distance <= typed.len().div_ceil(3) && distance < typed.len())
         .map(|(_, name)| name)
 }
 
@@ -37,5 +37,6 @@ mod tests {
         assert_eq!(find("sepal_lenght"), Some("sepal_length"));
         assert_eq!(find("AGE"), Some("age"));
         assert_eq!(find("income"), None);
+        assert_eq!(closest("y", ["q"].into_iter()), None);
     }
 }

@@ -154,20 +154,29 @@ fn check_shapes(classes: usize, labels: &[u32], probabilities: &Matrix) {
     }
 }
 
-/// The predicted class of a row, and the probability it gave to the true one.
-fn predict(row: &[f32], label: u32) -> (usize, f64) {
-    if let &[p] = row {
-        let second = f64::from(p);
-        let of_label = if label == 1 { second } else { 1.0 - second };
-        return (usize::from(p >= 0.5), of_label);
+/// The class that a row of outputs predicts: that of the largest, the first of equals; of a single output, which is the
+/// probability of the second of two classes, 1 where it is at least 1/2.
+pub fn predicted_class(outputs: &[f32]) -> usize {
+    if let &[p] = outputs {
+        return usize::from(p >= 0.5);
     }
     let mut best = 0;
-    for (c, p) in row.iter().enumerate() {
-        if *p > row[best] {
+    for (c, p) in outputs.iter().enumerate() {
+        if *p > outputs[best] {
             best = c;
         }
     }
-    (best, f64::from(row[label as usize]))
+    best
+}
+
+/// The predicted class of a row, and the probability it gave to the true one.
+fn predict(row: &[f32], label: u32) -> (usize, f64) {
+    let of_label = match *row {
+        [second] if label == 1 => f64::from(second),
+        [second] => 1.0 - f64::from(second),
+        _ => f64::from(row[label as usize]),
+    };
+    (predicted_class(row), of_label)
 }
 
 fn per_class(names: &[String], confusion: &[Vec<u64>]) -> Vec<ClassScores> {

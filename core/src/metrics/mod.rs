@@ -7,5 +7,5 @@ mod classification;
 mod regression;
 mod report;
 
-pub use classification::{Averages, ClassScores, Classification};
+pub use classification::{Averages, ClassScores, Classification, predicted_class};
 pub use regression::{OutputScores, Regression};

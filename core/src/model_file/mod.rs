@@ -18,10 +18,12 @@
 
 mod atomic;
 mod header;
+mod model;
 mod read;
 mod write;
 
 pub use atomic::{check_writable, write_atomically};
+pub use model::Model;
 pub use read::{from_bytes, read};
 pub use write::{to_bytes, write};
 

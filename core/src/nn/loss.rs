@@ -31,7 +31,7 @@ use crate::choice;
 use crate::error::{Error, Kind};
 use crate::tensor::activation::{Activation, activation_backward};
 use crate::tensor::math::{log, sigmoid_log1p};
-use crate::tensor::reduce::{Lanes, max16};
+use crate::tensor::reduce::{Lanes, fill_padding, max16};
 use crate::tensor::softmax::{scale, softmax_exp};
 use crate::tensor::{LINE, padded};
 
@@ -186,7 +186,7 @@ pub fn loss_forward<S: Simd>(
         Loss::BinaryCrossEntropy => {
             let zero = simd.splat_f32s(0.0);
             // A logit at which the sigmoid and the loss are exactly 0, as padding must be.
-            row[cols..].fill(-1000.0);
+            fill_padding(simd, row, cols, -1000.0);
             let sum = sum_over(
                 simd,
                 row,
@@ -289,7 +289,8 @@ fn d_output<S: Simd>(simd: S, loss: Loss, row: &mut [f32], cols: usize, target: 
             Target::Class(class) => row[class as usize] -= 1.0,
             Target::Values(_) => {
                 let total = simd.splat_f32s(target.sum(simd, cols));
-                each::<S>(
+                each(
+                    simd,
                     row,
                     cols,
                     target,
@@ -301,7 +302,8 @@ fn d_output<S: Simd>(simd: S, loss: Loss, row: &mut [f32], cols: usize, target: 
         Loss::BinaryCrossEntropy | Loss::Mse => {
             let factor = if loss == Loss::Mse { 2.0 / n } else { 1.0 / n };
             let factor = simd.splat_f32s(factor);
-            each::<S>(
+            each(
+                simd,
                 row,
                 cols,
                 target,
@@ -312,7 +314,8 @@ fn d_output<S: Simd>(simd: S, loss: Loss, row: &mut [f32], cols: usize, target: 
         Loss::Mae => {
             let (up, down) = (simd.splat_f32s(1.0 / n), simd.splat_f32s(-1.0 / n));
             let zero = simd.splat_f32s(0.0);
-            each::<S>(
+            each(
+                simd,
                 row,
                 cols,
                 target,
@@ -328,7 +331,8 @@ fn d_output<S: Simd>(simd: S, loss: Loss, row: &mut [f32], cols: usize, target: 
         Loss::Huber(distance) => {
             let (far, minus_far) = (simd.splat_f32s(distance), simd.splat_f32s(-distance));
             let factor = simd.splat_f32s(1.0 / n);
-            each::<S>(
+            each(
+                simd,
                 row,
                 cols,
                 target,
@@ -355,9 +359,9 @@ fn cross_entropy<S: Simd>(simd: S, row: &mut [f32], cols: usize, target: Target<
             (1.0, clip_low(z - max), sum)
         }
         Target::Values(_) => {
-            row[cols..].fill(f32::NEG_INFINITY);
+            fill_padding(simd, row, cols, f32::NEG_INFINITY);
             let max = simd.splat_f32s(max16(simd, row));
-            row[cols..].fill(0.0);
+            fill_padding(simd, row, cols, 0.0);
             let floor = simd.splat_f32s(f32::MIN);
             // The row is not changed by this pass: each vector of it is written back as it was.
             let dot = sum_over(

@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use crate::tensor::LINE;
-use crate::tensor::reduce::{Lanes, lines_mut, tree_sum};
+use crate::tensor::reduce::{Lanes, fill_padding, lines_mut, tree_sum};
 
 /// What one row of the output should have been: y.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,10 +54,6 @@ impl Target<'_> {
 
     /// Whether the outputs p predict the class: the first greatest is its, or, of a single output, p >= 1/2 is class 1.
     #[inline(always)]
-    #[expect(
-        clippy::needless_bitwise_bool,
-        reason = "without an early way out the folds vectorise"
-    )]
     pub fn is_hit(self, outputs: &[f32]) -> bool {
         match (self, outputs) {
             (Self::Values(_), _) => false,
@@ -66,11 +62,28 @@ impl Target<'_> {
                 let (before, after) = outputs.split_at(class as usize);
                 let p = after[0];
                 // NaN fails every comparison.
-                before.iter().fold(true, |hit, &q| hit & (q < p))
-                    & after.iter().fold(true, |hit, &q| hit & (q <= p))
+                holds_for_all(
+                    before,
+                    #[inline(always)]
+                    |q| q < p,
+                ) && holds_for_all(
+                    after,
+                    #[inline(always)]
+                    |q| q <= p,
+                )
             }
         }
     }
+}
+
+/// Whether the condition holds for all; whole lines at once, without branches inside.
+#[inline(always)]
+fn holds_for_all(xs: &[f32], condition: impl Fn(f32) -> bool) -> bool {
+    let (lines, rest) = xs.as_chunks::<LINE>();
+    lines
+        .iter()
+        .all(|line| line.iter().fold(true, |all, &x| all & condition(x)))
+        && rest.iter().all(|&x| condition(x))
 }
 
 /// Replaces every vector x of the row by the first of f(x, y), y being the targets; gives the sum of the second.
@@ -93,13 +106,14 @@ pub(super) fn sum_over<S: Simd>(
             *sum = simd.add_f32s(*sum, term);
         }
     }
-    row[cols..].fill(0.0);
+    fill_padding(simd, row, cols, 0.0);
     tree_sum(lanes)
 }
 
 /// Replaces every vector x of the row by f(x, y), y being the targets.
 #[inline(always)]
 pub(super) fn each<S: Simd>(
+    simd: S,
     row: &mut [f32],
     cols: usize,
     target: Target<'_>,
@@ -112,5 +126,5 @@ pub(super) fn each<S: Simd>(
             *x = f(*x, y);
         }
     }
-    row[cols..].fill(0.0);
+    fill_padding(simd, row, cols, 0.0);
 }

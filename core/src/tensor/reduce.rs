@@ -81,6 +81,39 @@ pub fn dot16<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     tree_sum(lanes)
 }
 
+/// Writes `value` behind the first `cols` floats of a row of whole lines.
+///
+/// By bit masks on the last line, and not as a `fill` of few floats, which is a call of memset, nor as a select, which
+/// becomes a masked store; both are several times slower.
+#[inline(always)]
+pub fn fill_padding<S: Simd>(simd: S, row: &mut [f32], cols: usize, value: f32) {
+    /// A line of ones and a line of zeros, bit by bit.
+    const MASKS: [f32; 2 * LINE] = {
+        let mut masks = [0.0; 2 * LINE];
+        let mut i = 0;
+        while i < LINE {
+            masks[i] = f32::from_bits(u32::MAX);
+            i += 1;
+        }
+        masks
+    };
+    let kept = cols % LINE;
+    if kept == 0 {
+        return;
+    }
+    if let (Some(line), Some(keep)) = (
+        lines_mut(row).last_mut(),
+        MASKS[LINE - kept..].first_chunk::<LINE>(),
+    ) {
+        let value = simd.splat_f32s(value);
+        let xs = S::as_mut_simd_f32s(line).0.iter_mut();
+        for (x, &keep) in xs.zip(S::as_simd_f32s(keep).0) {
+            let filled = simd.and_f32s(value, simd.not_f32s(keep));
+            *x = simd.or_f32s(simd.and_f32s(*x, keep), filled);
+        }
+    }
+}
+
 /// The lines of a row.
 #[inline(always)]
 pub fn lines(row: &[f32]) -> &[Lanes] {

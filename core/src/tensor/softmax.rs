@@ -6,7 +6,7 @@
 use pulp::Simd;
 
 use super::math::exp_nonpositive;
-use super::reduce::{dot16, lines_mut, max16, tree_sum};
+use super::reduce::{dot16, fill_padding, lines_mut, max16, tree_sum};
 use super::{LINE, padded};
 
 /// Writes exp(z - max z) over the row's logits z, zeros over its padding; gives (max z, the sum of what was written).
@@ -14,7 +14,7 @@ use super::{LINE, padded};
 pub fn softmax_exp<S: Simd>(simd: S, row: &mut [f32], cols: usize) -> (f32, f32) {
     debug_assert_eq!(row.len(), padded(cols), "a padded row");
     // -inf is neutral in the maximum, and its exponential is the zero that the padding must be.
-    row[cols..].fill(f32::NEG_INFINITY);
+    fill_padding(simd, row, cols, f32::NEG_INFINITY);
     let max = max16(simd, row);
     let shift = simd.splat_f32s(max);
     let mut lanes = [0.0; LINE];
@@ -35,7 +35,7 @@ pub fn scale<S: Simd>(simd: S, row: &mut [f32], cols: usize, factor: f32) {
     for x in S::as_mut_simd_f32s(row).0 {
         *x = simd.mul_f32s(*x, factor);
     }
-    row[cols..].fill(0.0);
+    fill_padding(simd, row, cols, 0.0);
 }
 
 /// Softmax of `cols` logits in place. A NaN or +inf among them makes the whole row NaN.

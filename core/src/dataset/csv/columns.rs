@@ -8,7 +8,7 @@ use crate::dataset::suggest::closest;
 use crate::error::{Error, Kind};
 
 /// The names that mark a label column, the likeliest first.
-const LABEL_NAMES: [&str; 4] = ["label", "target", "class", "y"];
+const LABEL_NAMES: [&str; 3] = ["label", "target", "class"];
 /// The columns of a headerless file of 28 x 28 images, in which the label comes first by custom.
 const MNIST_COLUMNS: usize = 785;
 
@@ -174,22 +174,31 @@ impl Columns {
         self.find(expected.label.as_deref()?).ok()
     }
 
-    /// The label column when nobody names it: `label`, `target`, `class` or `y`; without such a name the last, but the
-    /// first of 785 columns without names.
+    /// The label column when nobody names it: `label`, `target`, `class`, or `y` where no `x` makes it a coordinate; without
+    /// such a name the last, but the first of 785 columns without names.
     fn customary(&self, first: &Cells) -> usize {
         let last = self.roles.len() - 1;
-        match &self.names {
-            Some(names) => LABEL_NAMES
-                .into_iter()
-                .find_map(|label| {
-                    names
-                        .iter()
-                        .position(|name| name.eq_ignore_ascii_case(label))
-                })
-                .unwrap_or(last),
-            None if first.len() == MNIST_COLUMNS && first.iter().all(|cell| is_byte(cell)) => 0,
-            None => last,
-        }
+        let Some(names) = &self.names else {
+            let image = first.len() == MNIST_COLUMNS && first.iter().all(|cell| is_byte(cell));
+            return if image { 0 } else { last };
+        };
+        let named = |label: &str| {
+            names
+                .iter()
+                .position(|name| name.eq_ignore_ascii_case(label))
+        };
+        let y = || {
+            if named("x").is_none() {
+                named("y")
+            } else {
+                None
+            }
+        };
+        LABEL_NAMES
+            .into_iter()
+            .find_map(named)
+            .or_else(y)
+            .unwrap_or(last)
     }
 
     /// The column of that name, or of that number.
@@ -262,9 +271,7 @@ fn is_header(first: &Cells, second: Option<&Cells>) -> bool {
         .filter_map(|cell| cell::number(cell).ok())
         .collect();
     let counts_up = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
-    let from_start = numbers
-        .first()
-        .is_some_and(|&first| first == 0.0 || first == 1.0);
+    let from_start = matches!(numbers[..], [0.0 | 1.0, _, ..]);
     word_above_number && counts_up && from_start
 }
 

@@ -1,10 +1,11 @@
-//! Reading a CSV: comma-separated cells, quotes as in RFC 4180, any line ends, UTF-8 with or without a byte order mark.
+//! Reading a CSV: comma-separated cells, quotes as in RFC 4180, any line ends (inside
+//! quotes they become `\n`), UTF-8 with or without a byte order mark.
 //!
-//! **Header.** The first line is a header if no cell in it is a number, or if it has a word above a number and its numbers
-//! only count the columns; [`Header`] overrules that. Equal names become `x`, `x.1`, `x.2`.
+//! **Header.** The first line is a header if no cell in it is a number, or if it has a word above a number and its numbers,
+//! two or more, only count the columns; [`Header`] overrules that. Equal names become `x`, `x.1`, `x.2`.
 //!
-//! **Label.** The column that [`ReadOptions::label`] names. Without it, the column named `label`, `target`, `class` or `y`;
-//! else the last one, but the first one in a headerless file of 785 columns of integers from 0 to 255. So both forms of
+//! **Label.** The column that [`ReadOptions::label`] names. Without it, the column named `label`, `target` or `class`, or
+//! `y` if there is no `x`; else the last one, but the first one in a headerless file of 785 columns of integers from 0 to 255. So both forms of
 //! MNIST, Kaggle's `label,pixel0..pixel783` and `5,0,0,..`, need no options. All other columns are inputs.
 //!
 //! **Inputs** stay bytes while every cell is a whole number from 0 to 255, and become f32 at the first that is not.

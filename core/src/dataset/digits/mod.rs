@@ -1,4 +1,32 @@
 //! Handwritten-like digits, drawn by the program itself: data to learn from when there is none at hand.
+//!
+//! # How an image is drawn
+//! 1. A digit is drawn by lot, then one of five or six ways of writing it (open and closed fours, sevens with and
+//!    without a bar, ones with a foot, looped twos, ...). The skeletons (`glyphs`) are our own points, no one's data.
+//! 2. A writer is drawn by lot (`render`): rotation, slant, scale, aspect, translation, a smooth cubic displacement of
+//!    the plane, and a tremor that moves each point by itself. Catmull-Rom curves run through the moved points.
+//! 3. A pen: radius, pressure that changes along the stroke, brightness, and how softly its edge fades. Each pixel is
+//!    inked by its distance to the nearest stroke.
+//! 4. The paper: dry spots (gaps in strokes), grain, and a few bright pixels.
+//!
+//! Only `+ - * /`, square roots and integers are used, and one generator per row: the same bytes on every platform,
+//! for any number of rows or threads. One core draws some 120 000 rows a second (AMD EPYC, 2 shared cores;
+//! CPU time of 66 000 rows).
+//!
+//! # How hard they are
+//! The places and slants of the strokes vary too much for one template per class, and a small network learns them all
+//! the same. Held-out accuracy on rows 54 000..66 000 of seed 1, pixels / 255, scikit-learn 1.9: multinomial logistic
+//! regression (lbfgs, 80 iterations, the best C tried of 0.05 to 1) against a 784-128-10 relu network (Adam, lr 1e-3,
+//! batches of 128, no penalty; the lowest of three initialisations):
+//!
+//! | training rows | linear | 128 units, 10 epochs | 12 epochs | 15 epochs |
+//! |---|---|---|---|---|
+//! | 0..18 000 | 89.1 % | 98.1 % | 98.3 % | 98.5 % |
+//! | 0..27 000 | 89.6 % | 98.7 % | | |
+//! | 0..54 000 | 90.2 % | | | |
+//!
+//! The network takes 4 and 9 for each other most often, then 7 or 8 for 1, and 3 for 8 (18 000 rows, 15 epochs).
+
 mod glyphs;
 mod render;
 
@@ -186,9 +214,9 @@ mod tests {
             let mut mean = [0.0; PIXELS];
             let mut count = 0.0;
             for image in of_class(&pixels[..split * PIXELS], &labels[..split], class) {
-                mean.iter_mut()
-                    .zip(image)
-                    .for_each(|(mean, &pixel)| *mean += f64::from(pixel));
+                for (mean, &pixel) in mean.iter_mut().zip(image) {
+                    *mean += f64::from(pixel);
+                }
                 count += 1.0;
             }
             mean.iter().map(|sum| sum / count).collect::<Vec<f64>>()

@@ -17,100 +17,15 @@
 //! half of that range, and `standard` for all else. Pixels are not standardised because most of those at the border are
 //! almost constant, and dividing by their tiny deviation makes huge values of the few that are not.
 
+mod kind;
+mod statistics;
+
+use self::statistics::{Range, is_image, moments};
 use crate::dataset::Inputs;
 use crate::error::{Error, Kind};
 
-/// The least number of columns that `auto` takes for an image: 8 x 8.
-pub const IMAGE_COLUMNS: usize = 64;
-
-/// How to scale; see the table of the [module](self).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum ScalingKind {
-    /// `unit` for images, else `standard`.
-    #[default]
-    Auto,
-    /// As the data is.
-    None,
-    /// Mean 0, standard deviation 1.
-    Standard,
-    /// From 0 to 1.
-    MinMax,
-    /// Divided by 255.
-    Unit,
-    /// Less these constants: one for each column, or one for all.
-    Shift(Vec<f32>),
-    /// Divided by 255, then less these constants: one for each column, or one for all.
-    UnitShift(Vec<f32>),
-}
-
-impl ScalingKind {
-    /// The forms that [`parse`](Self::parse) reads.
-    pub const NAMES: &'static [&'static str] = &[
-        "auto",
-        "none",
-        "standard",
-        "min-max",
-        "unit",
-        "shift:VALUE,..",
-        "unit-shift:VALUE,..",
-    ];
-
-    /// The name that [`parse`](Self::parse) reads back: `standard`, `unit-shift:0.5`.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Auto => "auto".into(),
-            Self::None => "none".into(),
-            Self::Standard => "standard".into(),
-            Self::MinMax => "min-max".into(),
-            Self::Unit => "unit".into(),
-            Self::Shift(constants) => format!("shift:{}", join(constants)),
-            Self::UnitShift(constants) => format!("unit-shift:{}", join(constants)),
-        }
-    }
-
-    /// The kind of that name.
-    ///
-    /// # Errors
-    /// When it is no name of [`NAMES`](Self::NAMES), or a constant is no finite number.
-    pub fn parse(name: &str) -> Result<Self, Error> {
-        match name.split_once(':') {
-            None => match name {
-                "auto" => Some(Self::Auto),
-                "none" => Some(Self::None),
-                "standard" => Some(Self::Standard),
-                "min-max" => Some(Self::MinMax),
-                "unit" => Some(Self::Unit),
-                _ => None,
-            },
-            Some(("shift", list)) => Some(Self::Shift(constants(name, list)?)),
-            Some(("unit-shift", list)) => Some(Self::UnitShift(constants(name, list)?)),
-            Some(_) => None,
-        }
-        .ok_or_else(|| {
-            Error::new(
-                Kind::Setting,
-                format!("scaling `{name}` is not one of: {}", Self::NAMES.join(", ")),
-            )
-        })
-    }
-}
-
-fn join(constants: &[f32]) -> String {
-    let texts: Vec<_> = constants.iter().map(f32::to_string).collect();
-    texts.join(",")
-}
-
-fn constants(name: &str, list: &str) -> Result<Vec<f32>, Error> {
-    list.split(',')
-        .map(|text| match text.trim().parse::<f32>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(Error::new(
-                Kind::Setting,
-                format!("scaling `{name}`: `{text}` is not a number"),
-            )),
-        })
-        .collect()
-}
+pub use kind::ScalingKind;
+pub use statistics::IMAGE_COLUMNS;
 
 /// A fitted scaling: a shift and a scale for each column.
 #[derive(Clone, Debug, PartialEq)]
@@ -313,89 +228,4 @@ fn check_constants(constants: &[f32], columns: usize) -> Result<(), Error> {
             "a shift of {given} constants does not go with {columns} columns: one or {columns} are expected"
         ),
     ))
-}
-
-fn is_image(inputs: &Inputs) -> bool {
-    if inputs.cols() < IMAGE_COLUMNS {
-        return false;
-    }
-    if let Some(bytes) = inputs.bytes() {
-        return bytes.iter().any(|&byte| byte >= 128);
-    }
-    let mut row = vec![0.0; inputs.cols()];
-    let mut greatest = 0.0_f32;
-    for r in 0..inputs.rows() {
-        inputs.raw_row(r, &mut row);
-        for &x in &row {
-            if !(0.0..=255.0).contains(&x) || x.fract() != 0.0 {
-                return false;
-            }
-            greatest = greatest.max(x);
-        }
-    }
-    greatest >= 128.0
-}
-
-/// The least and the greatest value of each column.
-struct Range {
-    least: Vec<f32>,
-    greatest: Vec<f32>,
-}
-
-impl Range {
-    fn of(inputs: &Inputs) -> Self {
-        let mut row = vec![0.0; inputs.cols()];
-        let mut least = vec![f32::INFINITY; inputs.cols()];
-        let mut greatest = vec![f32::NEG_INFINITY; inputs.cols()];
-        for r in 0..inputs.rows() {
-            inputs.raw_row(r, &mut row);
-            for (j, &x) in row.iter().enumerate() {
-                least[j] = least[j].min(x);
-                greatest[j] = greatest[j].max(x);
-            }
-        }
-        Self { least, greatest }
-    }
-
-    fn is_constant(&self, j: usize) -> bool {
-        self.least[j] == self.greatest[j]
-    }
-
-    /// 1 / `spread` in f32, or 1 for a column that is constant, or so nearly that f32 has no such number.
-    fn scale(&self, j: usize, spread: f64) -> f32 {
-        let scale = (1.0 / spread) as f32;
-        if self.is_constant(j) || !scale.is_finite() {
-            1.0
-        } else {
-            scale
-        }
-    }
-}
-
-/// The mean and the standard deviation of each column, by two passes: sum(x) / n, then sqrt(sum((x - mean)^2) / n).
-fn moments(inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
-    let n = inputs.rows() as f64;
-    let mut row = vec![0.0; inputs.cols()];
-    let mut mean = vec![0.0; inputs.cols()];
-    for r in 0..inputs.rows() {
-        inputs.raw_row(r, &mut row);
-        for (sum, &x) in mean.iter_mut().zip(&row) {
-            *sum += f64::from(x);
-        }
-    }
-    for sum in &mut mean {
-        *sum /= n;
-    }
-    let mut deviation = vec![0.0; inputs.cols()];
-    for r in 0..inputs.rows() {
-        inputs.raw_row(r, &mut row);
-        for ((sum, &x), &mean) in deviation.iter_mut().zip(&row).zip(&mean) {
-            let difference = f64::from(x) - mean;
-            *sum += difference * difference;
-        }
-    }
-    for sum in &mut deviation {
-        *sum = (*sum / n).sqrt();
-    }
-    (mean, deviation)
 }

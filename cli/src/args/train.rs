@@ -1,0 +1,249 @@
+//! The options of `train`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use mlp_core::dataset::ScalingKind;
+use mlp_core::nn::{Init, Loss};
+use mlp_core::optim::Optimizer;
+use mlp_core::tensor::activation::Activation;
+
+use super::value::{BatchSize, Hidden, count, not_negative, number, share};
+use super::{DataArgs, MachineArgs};
+
+/// Train a network and write its model, learning curves and history.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: mlp-fast train mnist --hidden 256,128 --dropout 0.2 --patience 5 -o mnist.safetensors"
+)]
+pub(crate) struct TrainArgs {
+    /// Data set: digits, mnist, fashion-mnist, a CSV file, IDX images or a folder of IDX files
+    #[arg(default_value = "digits")]
+    pub(crate) data: String,
+
+    #[command(flatten)]
+    pub(crate) source: DataArgs,
+    /// Built-in digits to draw, and a fifth as many to test [default: 30000]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
+    pub(crate) rows: Option<usize>,
+    /// What the answers are: auto, classes, values
+    #[arg(long, value_enum, default_value_t = Task::Auto, hide_possible_values = true, help_heading = "Data")]
+    pub(crate) task: Task,
+    #[arg(help = names("Fitted on the training rows", ScalingKind::NAMES))]
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ScalingKind::parse, help_heading = "Data")]
+    pub(crate) scale: ScalingKind,
+    /// Share of the rows held out of training to watch it
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.1", help_heading = "Data")]
+    pub(crate) validation: f64,
+    /// Hold out the rows of this file instead
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "validation",
+        help_heading = "Data"
+    )]
+    pub(crate) validation_data: Option<String>,
+    /// How rows are held out: auto, stratified (each class alike), random
+    #[arg(long, value_enum, default_value_t = Split::Auto, hide_possible_values = true, help_heading = "Data")]
+    pub(crate) split: Split,
+
+    /// Units of the hidden layers, `none` for a linear model
+    #[arg(
+        long,
+        value_name = "UNITS,..",
+        default_value = "128",
+        help_heading = "Network"
+    )]
+    pub(crate) hidden: Hidden,
+    #[arg(help = names("Of the hidden layers, one for all or for each", Activation::NAMES))]
+    #[arg(
+        long,
+        value_name = "NAME,..",
+        default_value = "relu",
+        help_heading = "Network"
+    )]
+    #[arg(value_delimiter = ',', value_parser = Activation::parse)]
+    pub(crate) activation: Vec<Activation>,
+    /// One of these or auto: softmax for classes, identity for values
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "auto",
+        help_heading = "Network"
+    )]
+    pub(crate) output_activation: String,
+    #[arg(help = names("First weights", Init::NAMES))]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "auto",
+        help_heading = "Network"
+    )]
+    #[arg(value_parser = Init::parse)]
+    pub(crate) init: Init,
+    /// Layers without bias
+    #[arg(long, help_heading = "Network")]
+    pub(crate) no_bias: bool,
+    /// Share of hidden units dropped in a step, for all layers or for each
+    #[arg(
+        long,
+        value_name = "P,..",
+        default_value = "0",
+        help_heading = "Network"
+    )]
+    #[arg(value_delimiter = ',', value_parser = share)]
+    pub(crate) dropout: Vec<f64>,
+    /// Share of the inputs dropped in a step
+    #[arg(long, value_name = "P", default_value = "0", value_parser = share, help_heading = "Network")]
+    pub(crate) input_dropout: f64,
+
+    #[arg(help = names("Loss: auto", Loss::NAMES))]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "auto",
+        help_heading = "Training"
+    )]
+    pub(crate) loss: String,
+    #[arg(help = names("Optimiser", Optimizer::NAMES))]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "adam",
+        help_heading = "Training"
+    )]
+    pub(crate) optimizer: String,
+    /// Learning rate
+    #[arg(long, value_name = "X", default_value = "1e-3", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(help_heading = "Training")]
+    pub(crate) lr: f64,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Momentum", "momentum"), help_heading = "Training")]
+    pub(crate) momentum: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Decay of the mean of gradients", "beta1"), help_heading = "Training")]
+    pub(crate) beta1: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Decay of the mean of squares", "beta2"), help_heading = "Training")]
+    pub(crate) beta2: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Decay of the mean of squares", "rho"), help_heading = "Training")]
+    pub(crate) rho: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Added to the root of the mean square", "eps"), help_heading = "Training")]
+    pub(crate) eps: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(help = of_optimizers("Decoupled weight decay", "weight_decay"), help_heading = "Training")]
+    pub(crate) weight_decay: Option<f64>,
+    /// Penalty on the absolute weights
+    #[arg(long, value_name = "X", default_value = "0", value_parser = not_negative, help_heading = "Training")]
+    pub(crate) l1: f64,
+    /// Penalty on the squared weights
+    #[arg(long, value_name = "X", default_value = "0", value_parser = not_negative, help_heading = "Training")]
+    pub(crate) l2: f64,
+    /// Rows of a step, `full` for all
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value = "128",
+        help_heading = "Training"
+    )]
+    pub(crate) batch_size: BatchSize,
+    /// Passes over the data
+    #[arg(short, long, value_name = "N", default_value = "10", value_parser = count, help_heading = "Training")]
+    pub(crate) epochs: usize,
+    /// Gradient of a batch: mean or sum of its rows
+    #[arg(long, value_enum, default_value_t = Reduced::Mean, hide_possible_values = true, help_heading = "Training")]
+    pub(crate) reduction: Reduced,
+    /// Keep the order of the file
+    #[arg(long, help_heading = "Training")]
+    pub(crate) no_shuffle: bool,
+    /// Stop after N epochs without a better one and keep the best weights [default: never]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Training")]
+    pub(crate) patience: Option<usize>,
+    /// What makes an epoch better: loss or accuracy on the rows held out
+    #[arg(long, value_enum, default_value_t = Monitored::Loss, hide_possible_values = true, help_heading = "Training")]
+    pub(crate) monitor: Monitored,
+    /// Seed of the first weights, the split, the order and dropout
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        help_heading = "Training"
+    )]
+    pub(crate) seed: u64,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+    /// Model file; the curves (.svg) and the history (.jsonl) go beside it
+    #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
+    pub(crate) output: PathBuf,
+    /// No progress and no notes
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Also show the settings, and a line for each epoch
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// What the answers of a data set are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Task {
+    Auto,
+    Classes,
+    Values,
+}
+
+/// How rows are held out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Split {
+    Auto,
+    Stratified,
+    Random,
+}
+
+/// How the gradients of a batch become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reduced {
+    Mean,
+    Sum,
+}
+
+/// What early stopping looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Monitored {
+    Loss,
+    Accuracy,
+}
+
+/// `text: name, name`.
+fn names(text: &str, names: &[&str]) -> String {
+    let separator = if text.contains(':') { "," } else { ":" };
+    format!("{text}{separator} {}", names.join(", "))
+}
+
+/// The text with the default and the names of the optimisers that have this setting.
+fn of_optimizers(text: &str, setting: &str) -> String {
+    let mut default = 0.0;
+    let mut names = Vec::new();
+    for name in Optimizer::NAMES {
+        let settings =
+            Optimizer::parse(name, 0.0).map_or_else(|_| Vec::new(), |one| one.settings());
+        let found = settings.iter().find(|(key, _)| option_of(key) == setting);
+        if let Some((_, value)) = found {
+            default = *value;
+            names.push(*name);
+        }
+    }
+    format!("{text} [default: {default:?}; of {}]", names.join(", "))
+}
+
+/// The option for a setting of an optimiser: they have the same name, but for the moving average's momentum.
+pub(crate) fn option_of(setting: &str) -> &str {
+    match setting {
+        "beta" => "momentum",
+        other => other,
+    }
+}

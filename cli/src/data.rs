@@ -1,0 +1,157 @@
+//! Data sets as the commands need them: to train on, with answers to measure by, or inputs alone.
+
+use std::path::Path;
+
+use mlp_core::dataset::options::{Expected, Header, ReadOptions, Task};
+use mlp_core::dataset::source::{self, SourceOptions};
+use mlp_core::dataset::{Dataset, Inputs, Scaling, Targets};
+use mlp_core::model_file::{self, Model};
+
+use crate::args;
+use crate::args::{DataArgs, MachineArgs, Split, TrainArgs};
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// The seed of the built-in digits: they are the same for every `--seed`, and those that `generate` draws unasked.
+const DIGITS_SEED: u64 = 1;
+
+/// The rows of a training run, scaled.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) train: Dataset,
+    /// Rows that are watched, and not trained on.
+    pub(crate) held_out: Option<Dataset>,
+    /// The test part of a source that has one.
+    pub(crate) test: Option<Dataset>,
+    /// The name of the column that held the answers.
+    pub(crate) label: Option<String>,
+}
+
+impl Parts {
+    /// Loads the data, holds rows out, and scales all as the training rows need it.
+    pub(crate) fn load(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
+        if args.rows.is_some() && args.data != "digits" {
+            return Err(Failure::usage(
+                "--rows says how many digits to draw; for other data --take N uses the first N rows",
+            ));
+        }
+        let mut options = source_options(&args.source);
+        options.digits_rows = args.rows;
+        options.read.task = match args.task {
+            args::Task::Auto => Task::Auto,
+            args::Task::Classes => Task::Classes,
+            args::Task::Values => Task::Values,
+        };
+        let loaded = source::open(&args.data, &options)?;
+        let all = match args.source.take {
+            Some(rows) => loaded.train.take(rows),
+            None => loaded.train,
+        };
+        let (train, held_out) = match &args.validation_data {
+            Some(data) => {
+                options.read.expected = Some(expected(&all, loaded.label.clone()));
+                options.read.task = task_of(&all);
+                let held_out = source::open_test(data, &options)?;
+                (all, Some(held_out))
+            }
+            None => hold_out(all, args)?,
+        };
+        let scaling = Scaling::fit(&settings.scaling, train.inputs())?;
+        let scaled = |rows: Dataset| rows.scaled(scaling.clone());
+        Ok(Self {
+            train: scaled(train)?,
+            held_out: held_out.map(scaled).transpose()?,
+            test: loaded.test.map(scaled).transpose()?,
+            label: loaded.label,
+        })
+    }
+}
+
+/// Sets a share of the rows apart.
+fn hold_out(all: Dataset, args: &TrainArgs) -> Result<(Dataset, Option<Dataset>), Failure> {
+    if args.validation == 0.0 {
+        return Ok((all, None));
+    }
+    let share = 1.0 - args.validation;
+    let (train, held_out) = match (args.split, all.targets()) {
+        (Split::Stratified, _) | (Split::Auto, Targets::Classes { .. }) => {
+            all.split_stratified(share, args.seed)?
+        }
+        (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => {
+            all.split(share, args.seed)?
+        }
+    };
+    Ok((train, Some(held_out)))
+}
+
+/// Reads a model, to be run as the options say.
+pub(crate) fn model(path: &Path, machine: &MachineArgs) -> Result<Model, Failure> {
+    let mut model = Model::load(path)?;
+    model.network = model.network.with_isa(machine.isa()?);
+    Ok(model)
+}
+
+/// The rows of a data set, with their answers in the model's order.
+pub(crate) fn with_answers(model: &Model, data: &str, args: &DataArgs) -> Result<Dataset, Failure> {
+    let rows = source::open_test(data, &options_for(model, args))?;
+    Ok(match args.take {
+        Some(count) => rows.take(count),
+        None => rows,
+    })
+}
+
+/// The rows of a data set without their answers.
+pub(crate) fn inputs(model: &Model, data: &str, args: &DataArgs) -> Result<Inputs, Failure> {
+    let rows = source::open_inputs(data, &options_for(model, args))?;
+    Ok(match args.take {
+        Some(count) if count < rows.rows() => rows.select(&(0..count).collect::<Vec<_>>()),
+        _ => rows,
+    })
+}
+
+fn source_options(args: &DataArgs) -> SourceOptions {
+    SourceOptions {
+        data_dir: args.data_dir.clone(),
+        read: ReadOptions {
+            header: match args.header {
+                args::Header::Auto => Header::Auto,
+                args::Header::Yes => Header::Yes,
+                args::Header::No => Header::No,
+            },
+            label: args.label.clone(),
+            ..ReadOptions::default()
+        },
+        digits_rows: None,
+        seed: DIGITS_SEED,
+    }
+}
+
+fn options_for(model: &Model, args: &DataArgs) -> SourceOptions {
+    let mut options = source_options(args);
+    options.read.expected = Some(model.expected());
+    options.read.task = match model.target.task {
+        model_file::Task::Classes => Task::Classes,
+        model_file::Task::Values => Task::Values,
+    };
+    options
+}
+
+/// What rows must be like to go with these.
+fn expected(rows: &Dataset, label: Option<String>) -> Expected {
+    Expected {
+        inputs: rows.inputs().cols(),
+        columns: rows.inputs().columns().map(<[String]>::to_vec),
+        label,
+        classes: match rows.targets() {
+            Targets::Classes { names, .. } => Some(names.clone()),
+            Targets::Values { .. } => None,
+        },
+    }
+}
+
+fn task_of(rows: &Dataset) -> Task {
+    match rows.targets() {
+        Targets::Classes { .. } => Task::Classes,
+        Targets::Values { .. } => Task::Values,
+    }
+}

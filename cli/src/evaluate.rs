@@ -1,0 +1,40 @@
+//! `mlp-fast evaluate`: a model against known answers.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::args::EvaluateArgs;
+use crate::confusion_svg::confusion_svg;
+use crate::data;
+use crate::failure::Failure;
+use crate::measured::Measured;
+use crate::output::Output;
+
+/// Prints the metrics, as tables or as JSON.
+pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
+    let picture = match &args.svg {
+        Some(path) => Some(Output::claim(path, &[&args.model, Path::new(&args.data)])?),
+        None => None,
+    };
+    let model = data::model(&args.model, &args.machine)?;
+    let data = data::with_answers(&model, &args.data, &args.source)?;
+    let targets = data.targets().clone();
+    let outputs = model.predict_on(data.into_inputs(), args.machine.threads())?;
+    let measured = Measured::new(&targets, &outputs)?;
+    if let Some(picture) = picture {
+        let Measured::Classes(classes) = &measured else {
+            return Err(Failure::usage(
+                "--svg draws the confusion matrix of classes, and this model tells values",
+            ));
+        };
+        let drawn = confusion_svg(&args.data, classes);
+        picture.write(|file| file.write_all(drawn.as_bytes()))?;
+    }
+    let text = if args.json {
+        format!("{:#}\n", measured.json())
+    } else {
+        measured.text()
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Numbers and settings as people read them.
+
+use serde_json::{Map, Value};
+
+/// `97.86 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// `101 770`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `0.42 s`, `12.3 s`, `2 min 5 s`.
+pub(crate) fn duration(seconds: f64) -> String {
+    if seconds < 10.0 {
+        format!("{seconds:.2} s")
+    } else if seconds < 100.0 {
+        format!("{seconds:.1} s")
+    } else {
+        let whole = seconds.round() as u64;
+        format!("{} min {} s", whole / 60, whole % 60)
+    }
+}
+
+/// `784-128-10`.
+pub(crate) fn shape(widths: impl IntoIterator<Item = usize>) -> String {
+    let widths: Vec<String> = widths.into_iter().map(|width| width.to_string()).collect();
+    widths.join("-")
+}
+
+/// A line for each entry: `  batch size           128`.
+pub(crate) fn entries(entries: &Map<String, Value>) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(inner) => {
+            let inner = inner.iter().map(|(key, value)| format!("{key} {value}"));
+            inner.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    };
+    entries
+        .iter()
+        .map(|(key, value)| format!("  {:<26} {}", key.replace('_', " "), text(value)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, grouped, percent, shape};
+
+    #[test]
+    fn numbers_as_people_read_them() {
+        assert_eq!(percent(0.978_61), "97.86 %");
+        assert_eq!(
+            [0, 999, 1000, 101_770, 1_000_000].map(grouped),
+            ["0", "999", "1 000", "101 770", "1 000 000"]
+        );
+        assert_eq!(
+            [0.421, 12.34, 125.2].map(duration),
+            ["0.42 s", "12.3 s", "2 min 5 s"]
+        );
+        assert_eq!(shape([784, 128, 10]), "784-128-10");
+    }
+}

@@ -1,0 +1,76 @@
+//! How far a training run is, on standard error: a bar on a terminal, one plain line per epoch elsewhere.
+
+use std::cell::Cell;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mlp_core::train::{Epoch, Step};
+
+/// A step takes some 20 us on a small network; to draw each would cost more than to compute it.
+const BETWEEN_DRAWS: Duration = Duration::from_millis(100);
+
+/// What is shown of a run while it runs.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    lines: bool,
+    drawn: Cell<Instant>,
+}
+
+impl Progress {
+    /// For a run over so many rows in all: all epochs together. `verbose` keeps a line for each epoch above the bar.
+    pub(crate) fn new(rows: u64, quiet: bool, verbose: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let bar = (terminal && !quiet).then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {msg}  {per_sec} rows  {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::stderr())
+                .with_style(style)
+        });
+        Self {
+            bar,
+            lines: !quiet && (!terminal || verbose),
+            drawn: Cell::new(Instant::now()),
+        }
+    }
+
+    /// Moves the bar, at most ten times a second.
+    pub(crate) fn step(&self, step: &Step) {
+        let Some(bar) = &self.bar else { return };
+        if self.drawn.get().elapsed() < BETWEEN_DRAWS {
+            return;
+        }
+        self.drawn.set(Instant::now());
+        bar.set_position(((step.epoch - 1) * step.rows + step.rows_done) as u64);
+        bar.set_message(message(step));
+    }
+
+    /// Tells of a finished epoch.
+    pub(crate) fn epoch(&self, epoch: &Epoch) {
+        if self.lines {
+            match &self.bar {
+                Some(bar) => bar.println(epoch.to_string()),
+                None => drop(writeln!(io::stderr(), "{epoch}")),
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// `epoch 3/10  loss 0.1234  accuracy 96.31 %`.
+fn message(step: &Step) -> String {
+    let accuracy = step.accuracy.map_or_else(String::new, |accuracy| {
+        format!("  accuracy {}", crate::print::percent(accuracy))
+    });
+    format!(
+        "epoch {}/{}  loss {:.4}{accuracy}",
+        step.epoch, step.epochs, step.loss
+    )
+}

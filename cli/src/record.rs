@@ -1,0 +1,81 @@
+//! What a model file remembers of its training: the settings, and how it went. No times, no machine, no threads: the
+//! same training gives the same file.
+
+use mlp_core::nn::{Loss, Network};
+use mlp_core::train::History;
+use serde_json::{Map, Value, json};
+
+use crate::args::{BatchSize, TrainArgs};
+use crate::data::Parts;
+use crate::settings::Settings;
+
+/// The settings, those left to be chosen as they were chosen.
+pub(crate) fn settings(
+    args: &TrainArgs,
+    settings: &Settings,
+    parts: &Parts,
+    network: &Network,
+) -> Map<String, Value> {
+    let loss = settings
+        .loss
+        .unwrap_or_else(|| Loss::default_for(network.output_activation()));
+    let optimizer: Map<_, _> = settings
+        .optimizer
+        .settings()
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), json!(value)))
+        .collect();
+    let rows =
+        |rows: &Option<mlp_core::dataset::Dataset>| rows.as_ref().map_or(0, |rows| rows.len());
+    let entries = [
+        ("data", json!(args.data)),
+        ("rows", json!(parts.train.len())),
+        ("rows_held_out", json!(rows(&parts.held_out))),
+        ("loss", json!(loss.name())),
+        ("optimizer", json!(settings.optimizer.name())),
+        ("optimizer_settings", Value::Object(optimizer)),
+        (
+            "batch_size",
+            match args.batch_size {
+                BatchSize::Rows(rows) => json!(rows),
+                BatchSize::Full => json!("full"),
+            },
+        ),
+        ("epochs", json!(args.epochs)),
+        ("reduction", json!(name(args.reduction))),
+        ("shuffle", json!(!args.no_shuffle)),
+        ("l1", json!(args.l1)),
+        ("l2", json!(args.l2)),
+        ("patience", json!(args.patience)),
+        ("monitor", json!(name(args.monitor))),
+        ("init", json!(args.init.name())),
+        ("seed", json!(args.seed)),
+        ("version", json!(env!("CARGO_PKG_VERSION"))),
+    ];
+    entries
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+}
+
+/// The settings and how it went: the numbers of the epoch whose weights were kept.
+pub(crate) fn finished(mut settings: Map<String, Value>, history: &History, kept: usize) -> Value {
+    settings.insert("epochs_run".to_owned(), json!(history.epochs.len()));
+    settings.insert("epoch_kept".to_owned(), json!(kept));
+    if let Some(epoch) = history.epochs.iter().find(|epoch| epoch.epoch == kept) {
+        for (key, value) in [
+            ("final_loss", Some(epoch.loss)),
+            ("final_accuracy", epoch.accuracy),
+            ("final_validation_loss", epoch.validation_loss),
+            ("final_validation_accuracy", epoch.validation_accuracy),
+        ] {
+            settings.insert(key.to_owned(), json!(value));
+        }
+    }
+    Value::Object(settings)
+}
+
+/// The word for a choice on the command line.
+fn name(choice: impl clap::ValueEnum) -> Option<String> {
+    Some(choice.to_possible_value()?.get_name().to_owned())
+}

@@ -1,0 +1,202 @@
+//! `mlp-fast train`: from a data set to a model, its learning curves and its history.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use mlp_core::dataset::Dataset;
+use mlp_core::model_file::Model;
+use mlp_core::nn::{Layer, Network};
+use mlp_core::train::{Epoch, History};
+use serde_json::{Map, Value, json};
+
+use crate::args::TrainArgs;
+use crate::curves::{Point, curves_svg};
+use crate::data::Parts;
+use crate::failure::Failure;
+use crate::measured::Measured;
+use crate::output::Output;
+use crate::print;
+use crate::progress::Progress;
+use crate::record;
+use crate::settings::Settings;
+
+/// Trains, writes the three files, and says how good the model is.
+pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
+    let start = Instant::now();
+    let settings = Settings::check(args)?;
+    let outputs = Outputs::claim(args)?;
+    let parts = Parts::load(args, &settings)?;
+    let mut network = settings.network(&parts.train)?;
+    let told = record::settings(args, &settings, &parts, &network);
+    if !args.quiet {
+        note(args, &parts, &network, &told);
+    }
+    let history = fit(args, &settings, &parts, &mut network)?;
+    let kept = match args.patience {
+        Some(_) => history.best_epoch,
+        None => history.epochs.len(),
+    };
+
+    let mut report = Vec::new();
+    for (name, rows) in [("held-out", &parts.held_out), ("test", &parts.test)] {
+        if let Some(rows) = rows {
+            let outputs = network.predict_on(rows.inputs(), args.machine.threads());
+            report.push(Measured::new(rows.targets(), &outputs)?.headline(name));
+        }
+    }
+    if args.patience.is_some() {
+        report.push(format!(
+            "kept the weights of epoch {kept} of {}",
+            history.epochs.len()
+        ));
+    }
+    let record = record::finished(told, &history, kept);
+    let model = Model::new(network, &parts.train, parts.label, record);
+    outputs.write(&model, &args.data, &history, kept)?;
+    report.push(outputs.wrote());
+    report.push(format!(
+        "{} epochs in {}, {} in all",
+        history.epochs.len(),
+        print::duration(history.seconds),
+        print::duration(start.elapsed().as_secs_f64()),
+    ));
+    let mut stdout = io::stdout().lock();
+    for line in report {
+        writeln!(stdout, "{line}")?;
+    }
+    Ok(())
+}
+
+/// The run itself, with its progress on standard error.
+fn fit(
+    args: &TrainArgs,
+    settings: &Settings,
+    parts: &Parts,
+    network: &mut Network,
+) -> Result<History, Failure> {
+    let rows = args.epochs as u64 * parts.train.len() as u64;
+    let progress = Progress::new(rows, args.quiet, args.verbose);
+    let result = settings
+        .trainer(args)
+        .on_step(|step| progress.step(step))
+        .on_epoch(|epoch| progress.epoch(epoch))
+        .fit(network, &parts.train, parts.held_out.as_ref());
+    progress.finish();
+    Ok(result?)
+}
+
+/// What is about to happen, on standard error.
+fn note(args: &TrainArgs, parts: &Parts, network: &Network, told: &Map<String, Value>) {
+    let count = |rows: &Option<Dataset>, what: &str| {
+        rows.as_ref().map_or_else(String::new, |rows| {
+            format!(", {} {what}", print::grouped(rows.len() as u64))
+        })
+    };
+    let widths = network.layers().iter().map(Layer::outputs);
+    let mut lines = vec![
+        format!(
+            "{}: {} rows to train on{}{}",
+            args.data,
+            print::grouped(parts.train.len() as u64),
+            count(&parts.held_out, "held out"),
+            count(&parts.test, "to test"),
+        ),
+        format!(
+            "network {}: {} parameters",
+            print::shape(std::iter::once(network.inputs()).chain(widths)),
+            print::grouped(network.parameters() as u64),
+        ),
+    ];
+    if args.verbose {
+        lines.extend(print::entries(told));
+    }
+    // Notes are a courtesy: whether anyone reads them is no matter.
+    drop(writeln!(io::stderr(), "{}", lines.join("\n")));
+}
+
+/// The model file and what goes beside it.
+struct Outputs {
+    model: Output,
+    curves: Output,
+    history: Output,
+}
+
+impl Outputs {
+    fn claim(args: &TrainArgs) -> Result<Self, Failure> {
+        let model = &args.output;
+        let beside = |extension| {
+            let path = model.with_extension(extension);
+            if path == *model {
+                return Err(Failure::usage(format!(
+                    "-o {}: the .{extension} file is written beside the model and needs this name",
+                    model.display()
+                )));
+            }
+            Ok(path)
+        };
+        let (curves, history) = (beside("svg")?, beside("jsonl")?);
+        let mut inputs = vec![Path::new(&args.data)];
+        inputs.extend(args.validation_data.as_deref().map(Path::new));
+        Ok(Self {
+            model: Output::claim(model, &inputs)?,
+            curves: Output::claim(&curves, &inputs)?,
+            history: Output::claim(&history, &inputs)?,
+        })
+    }
+}
+
+impl Outputs {
+    fn write(
+        &self,
+        model: &Model,
+        title: &str,
+        history: &History,
+        kept: usize,
+    ) -> Result<(), Failure> {
+        let points: Vec<Point> = history.epochs.iter().map(point).collect();
+        let curves = curves_svg(title, &points, Some(kept));
+        self.curves
+            .write(|file| file.write_all(curves.as_bytes()))?;
+        self.history.write(|file| {
+            history
+                .epochs
+                .iter()
+                .try_for_each(|epoch| writeln!(file, "{}", history_line(epoch)))
+        })?;
+        // The model last: where it is, the others are.
+        Ok(model.save(self.model.path())?)
+    }
+
+    /// `wrote model.safetensors, model.svg and model.jsonl`.
+    fn wrote(&self) -> String {
+        let [model, curves, history] =
+            [&self.model, &self.curves, &self.history].map(|output| output.path().display());
+        format!("wrote {model}, {curves} and {history}")
+    }
+}
+
+/// One epoch as a line of the history.
+fn history_line(epoch: &Epoch) -> Value {
+    json!({
+        "epoch": epoch.epoch,
+        "loss": epoch.loss,
+        "accuracy": epoch.accuracy,
+        "validation_loss": epoch.validation_loss,
+        "validation_accuracy": epoch.validation_accuracy,
+        "seconds": epoch.seconds,
+        "rows_per_second": epoch.rows_per_second,
+        "best": epoch.best,
+    })
+}
+
+/// One epoch as a point of the curves.
+fn point(epoch: &Epoch) -> Point {
+    Point {
+        epoch: epoch.epoch,
+        loss: epoch.loss,
+        accuracy: epoch.accuracy,
+        validation_loss: epoch.validation_loss,
+        validation_accuracy: epoch.validation_accuracy,
+    }
+}

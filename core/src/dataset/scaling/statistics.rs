@@ -1,0 +1,92 @@
+//! What a scaling is fitted from: the range, the mean and the deviation of each column, row by row in f64.
+
+use crate::dataset::Inputs;
+
+/// The least number of columns that `auto` takes for an image: 8 x 8.
+pub const IMAGE_COLUMNS: usize = 64;
+
+/// Whether `auto` takes the inputs for images.
+pub(super) fn is_image(inputs: &Inputs) -> bool {
+    if inputs.cols() < IMAGE_COLUMNS {
+        return false;
+    }
+    if let Some(bytes) = inputs.bytes() {
+        return bytes.iter().any(|&byte| byte >= 128);
+    }
+    let mut row = vec![0.0; inputs.cols()];
+    let mut greatest = 0.0_f32;
+    for r in 0..inputs.rows() {
+        inputs.raw_row(r, &mut row);
+        for &x in &row {
+            if !(0.0..=255.0).contains(&x) || x.fract() != 0.0 {
+                return false;
+            }
+            greatest = greatest.max(x);
+        }
+    }
+    greatest >= 128.0
+}
+
+/// The least and the greatest value of each column.
+pub(super) struct Range {
+    pub(super) least: Vec<f32>,
+    pub(super) greatest: Vec<f32>,
+}
+
+impl Range {
+    pub(super) fn of(inputs: &Inputs) -> Self {
+        let mut row = vec![0.0; inputs.cols()];
+        let mut least = vec![f32::INFINITY; inputs.cols()];
+        let mut greatest = vec![f32::NEG_INFINITY; inputs.cols()];
+        for r in 0..inputs.rows() {
+            inputs.raw_row(r, &mut row);
+            for (j, &x) in row.iter().enumerate() {
+                least[j] = least[j].min(x);
+                greatest[j] = greatest[j].max(x);
+            }
+        }
+        Self { least, greatest }
+    }
+
+    pub(super) fn is_constant(&self, j: usize) -> bool {
+        self.least[j] == self.greatest[j]
+    }
+
+    /// 1 / `spread` in f32, or 1 for a column that is constant, or so nearly that f32 has no such number.
+    pub(super) fn scale(&self, j: usize, spread: f64) -> f32 {
+        let scale = (1.0 / spread) as f32;
+        if self.is_constant(j) || !scale.is_finite() {
+            1.0
+        } else {
+            scale
+        }
+    }
+}
+
+/// The mean and the standard deviation of each column, by two passes: sum(x) / n, then sqrt(sum((x - mean)^2) / n).
+pub(super) fn moments(inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
+    let n = inputs.rows() as f64;
+    let mut row = vec![0.0; inputs.cols()];
+    let mut mean = vec![0.0; inputs.cols()];
+    for r in 0..inputs.rows() {
+        inputs.raw_row(r, &mut row);
+        for (sum, &x) in mean.iter_mut().zip(&row) {
+            *sum += f64::from(x);
+        }
+    }
+    for sum in &mut mean {
+        *sum /= n;
+    }
+    let mut deviation = vec![0.0; inputs.cols()];
+    for r in 0..inputs.rows() {
+        inputs.raw_row(r, &mut row);
+        for ((sum, &x), &mean) in deviation.iter_mut().zip(&row).zip(&mean) {
+            let difference = f64::from(x) - mean;
+            *sum += difference * difference;
+        }
+    }
+    for sum in &mut deviation {
+        *sum = (*sum / n).sqrt();
+    }
+    (mean, deviation)
+}

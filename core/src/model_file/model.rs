@@ -1,0 +1,164 @@
+//! A trained network with all that it takes to predict from raw rows: a model file in memory.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Preprocessing, Saved, SavedLayer, TargetMeta, Task};
+use crate::dataset::options::Expected;
+use crate::dataset::{Dataset, Inputs, Scaling, Targets};
+use crate::error::{Error, Kind};
+use crate::isa::Isa;
+use crate::nn::{Init, Network};
+use crate::tensor::Matrix;
+use crate::tensor::activation::Activation;
+
+/// A network, what is done to a row before it, and what its outputs mean.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The network.
+    pub network: Network,
+    /// What is done to a raw row before the first layer.
+    pub scaling: Scaling,
+    /// The names of the input columns in their order, if they have names.
+    pub columns: Option<Vec<String>>,
+    /// What the outputs mean.
+    pub target: TargetMeta,
+    /// How it was trained: any JSON.
+    pub record: Value,
+}
+
+impl Model {
+    /// A network that was trained on this data, with the scaling through which it saw it; `label` is the name of the
+    /// column that held the answers, if it is known.
+    pub fn new(network: Network, data: &Dataset, label: Option<String>, record: Value) -> Self {
+        let inputs = data.inputs();
+        let scaling = inputs.scaling().cloned();
+        Self {
+            scaling: scaling.unwrap_or_else(|| Scaling::none(inputs.cols())),
+            columns: inputs.columns().map(<[String]>::to_vec),
+            target: TargetMeta {
+                task: match data.targets() {
+                    Targets::Classes { .. } => Task::Classes,
+                    Targets::Values { .. } => Task::Values,
+                },
+                names: data.targets().names().to_vec(),
+                column: label,
+            },
+            network,
+            record,
+        }
+    }
+
+    /// Reads the model at `path`.
+    ///
+    /// # Errors
+    /// As [`read`](super::read), and when the file names an activation or a scaling that this version does not have.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let isa = Isa::detect()?;
+        Self::from_saved(super::read(path)?, isa)
+            .map_err(|error| Error::new(Kind::Model, error.to_string()).at(path.display().to_string()))
+    }
+
+    /// Writes the model to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// As [`write`](super::write).
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        super::write(path, &self.to_saved())
+    }
+
+    /// What data must be like for this model to predict from it or to be measured on it.
+    pub fn expected(&self) -> Expected {
+        Expected {
+            inputs: self.network.inputs(),
+            columns: self.columns.clone(),
+            label: self.target.column.clone(),
+            classes: match self.target.task {
+                Task::Classes => Some(self.target.names.clone()),
+                Task::Values => None,
+            },
+        }
+    }
+
+    /// The outputs for raw rows on at most `threads` threads, `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// When the rows are not as wide as the network's inputs.
+    pub fn predict_on(&self, inputs: Inputs, threads: usize) -> Result<Matrix, Error> {
+        let (expected, found) = (self.network.inputs(), inputs.cols());
+        if expected != found {
+            return Err(Error::new(
+                Kind::Model,
+                format!("the model takes {expected} inputs, the data has {found} columns"),
+            ));
+        }
+        let inputs = inputs.with_scaling(self.scaling.clone())?;
+        Ok(self.network.predict_on(&inputs, threads))
+    }
+
+    fn from_saved(saved: Saved, isa: Isa) -> Result<Self, Error> {
+        let mut builder = Network::builder(saved.inputs())
+            .isa(isa)
+            .init(Init::Zeros);
+        for layer in &saved.layers {
+            let activation = Activation::parse(&layer.activation)?;
+            let units = layer.weight.rows();
+            builder = builder.dropout(layer.dropout);
+            builder = match layer.bias {
+                Some(_) => builder.dense(units, activation),
+                None => builder.dense_no_bias(units, activation),
+            };
+        }
+        let mut network = builder.build()?;
+        for (l, layer) in saved.layers.iter().enumerate() {
+            network.set_weight(l, &layer.weight);
+            if let Some(bias) = &layer.bias {
+                network.set_bias(l, bias);
+            }
+        }
+        let Preprocessing {
+            columns,
+            scaling,
+            shift,
+            scale,
+        } = saved.preprocessing;
+        let scaling = if shift.is_empty() {
+            Scaling::none(network.inputs())
+        } else {
+            Scaling::from_parts(&scaling, network.inputs(), shift, scale)?
+        };
+        Ok(Self {
+            network,
+            scaling,
+            columns,
+            target: saved.target,
+            record: saved.record,
+        })
+    }
+
+    fn to_saved(&self) -> Saved {
+        let layers = self.network.layers().iter().map(|layer| SavedLayer {
+            weight: layer.weight(),
+            bias: layer.has_bias().then(|| layer.bias().to_vec()),
+            activation: layer.activation().name(),
+            dropout: layer.dropout(),
+        });
+        let (shift, scale) = if self.scaling.is_identity() {
+            (Vec::new(), Vec::new())
+        } else {
+            (self.scaling.shift().to_vec(), self.scaling.scale().to_vec())
+        };
+        Saved {
+            layers: layers.collect(),
+            preprocessing: Preprocessing {
+                columns: self.columns.clone(),
+                scaling: self.scaling.name().to_owned(),
+                shift,
+                scale,
+            },
+            target: self.target.clone(),
+            record: self.record.clone(),
+        }
+    }
+}
