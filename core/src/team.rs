@@ -192,9 +192,9 @@ mod tests {
             let work = |member: Member<'_>| {
                 for round in 1..=2000 {
                     count.fetch_add(1, Ordering::Relaxed);
-                    member.wait().unwrap();
+                    assert_eq!(member.wait(), Ok(()));
                     assert_eq!(count.load(Ordering::Relaxed), round * size);
-                    member.wait().unwrap();
+                    assert_eq!(member.wait(), Ok(()));
                 }
             };
             run(size, work, work);
@@ -207,7 +207,7 @@ mod tests {
             let released = AtomicUsize::new(0);
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let work = |member: Member<'_>| {
-                    member.wait().unwrap();
+                    assert_eq!(member.wait(), Ok(()));
                     assert!(member.index() != culprit, "on purpose");
                     while member.wait() != Err(Broken) {}
                     released.fetch_add(1, Ordering::Relaxed);

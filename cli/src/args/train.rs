@@ -128,10 +128,10 @@ pub(crate) struct TrainArgs {
         help_heading = "Training"
     )]
     pub(crate) schedule: Schedule,
-    /// Learning rate
-    #[arg(long, value_name = "X", default_value = "1e-3", value_parser = not_negative)]
+    /// Learning rate [default: 3e-3 for adam, adamw; 1e-3 rmsprop; 0.03 momentum, nesterov; else 0.1]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     #[arg(help_heading = "Training")]
-    pub(crate) lr: f64,
+    pub(crate) lr: Option<f64>,
     #[arg(long, value_name = "X", value_parser = number)]
     #[arg(help = of_optimizers("Momentum", "momentum"), help_heading = "Training")]
     pub(crate) momentum: Option<f64>,

@@ -1,12 +1,12 @@
 //! How weights start: each drawn from one distribution whose width depends on the layer's shape.
 //!
-//! With n_in inputs and n_out outputs of a layer:
+//! With `n_in` inputs and `n_out` outputs of a layer:
 //!
 //! | name | distribution | reference |
 //! | --- | --- | --- |
-//! | `he-normal`, `he-uniform` | variance 2 / n_in | He et al. 2015 |
-//! | `glorot-normal`, `glorot-uniform` | variance 2 / (n_in + n_out) | Glorot & Bengio 2010 |
-//! | `lecun-normal`, `lecun-uniform` | variance 1 / n_in | `LeCun` et al. 1998 |
+//! | `he-normal`, `he-uniform` | variance 2 / `n_in` | He et al. 2015 |
+//! | `glorot-normal`, `glorot-uniform` | variance 2 / (`n_in` + `n_out`) | Glorot & Bengio 2010 |
+//! | `lecun-normal`, `lecun-uniform` | variance 1 / `n_in` | `LeCun` et al. 1998 |
 //! | `normal:s` | N(0, s^2) | |
 //! | `uniform:a` | U(-a, a) | |
 //! | `zeros` | 0 | |
@@ -26,17 +26,17 @@ pub enum Init {
     /// [`HeNormal`](Self::HeNormal) before relu and its kin, else [`GlorotUniform`](Self::GlorotUniform).
     #[default]
     Auto,
-    /// N(0, 2 / n_in).
+    /// N(0, 2 / `n_in`).
     HeNormal,
-    /// Uniform of variance 2 / n_in.
+    /// Uniform of variance 2 / `n_in`.
     HeUniform,
-    /// N(0, 2 / (n_in + n_out)).
+    /// N(0, 2 / (`n_in` + `n_out`)).
     GlorotNormal,
-    /// Uniform of variance 2 / (n_in + n_out).
+    /// Uniform of variance 2 / (`n_in` + `n_out`).
     GlorotUniform,
-    /// N(0, 1 / n_in).
+    /// N(0, 1 / `n_in`).
     LecunNormal,
-    /// Uniform of variance 1 / n_in.
+    /// Uniform of variance 1 / `n_in`.
     LecunUniform,
     /// N(0, s^2), s given.
     Normal(f32),

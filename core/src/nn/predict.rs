@@ -123,23 +123,19 @@ impl Network {
     fn forward<'s>(&self, scratch: &'s mut Scratch, rows: usize) -> &'s [f32] {
         for (l, layer) in self.layers.iter().enumerate() {
             // The two rooms take turns.
-            let (x, y): (&[f32], &mut [f32]) = match l {
-                0 => (&scratch.input, &mut scratch.rooms[0]),
-                _ => {
-                    let [even, odd] = &mut scratch.rooms;
-                    if l % 2 == 0 { (odd, even) } else { (even, odd) }
-                }
-            };
+            let [even, odd] = &mut scratch.rooms;
+            let (from, to) = if l % 2 == 0 { (odd, even) } else { (even, odd) };
+            let from = if l == 0 { &scratch.input } else { from };
             let stride = padded(layer.outputs());
             self.isa.dispatch(RowsByPanels {
-                a: x,
+                a: from,
                 a_stride: padded(layer.inputs()),
                 rows,
                 segments: &[Segment {
                     len: layer.inputs(),
                     lines: layer.panels.lines(),
                 }],
-                c: &mut y[..rows * stride],
+                c: &mut to[..rows * stride],
                 c_stride: stride,
                 n: layer.outputs(),
                 padded: true,

@@ -140,22 +140,26 @@ impl Optimizer {
     }
 
     /// The optimiser of that [`name`](Self::name) with this learning rate and the usual rest: momentum and beta 0.9, rho
-    /// 0.99, beta1 0.9, beta2 0.999, eps 1e-8, weight decay 0.01; [`set`](Self::set) changes it.
+    /// 0.99, beta1 0.9, beta2 0.999, eps 1e-8, weight decay 0.01; [`set`](Self::set) changes it. Without a learning rate
+    /// it is one at which that optimiser learns most things: 0.1 for `sgd` and `ema-momentum`, 0.03 for `momentum` and
+    /// `nesterov`, 1e-3 for `rmsprop`, 3e-3 for `adam` and `adamw`.
     ///
     /// # Errors
     /// When there is no such name, or the learning rate is negative or not finite.
-    pub fn parse(name: &str, lr: f64) -> Result<Self, Error> {
+    pub fn parse(name: &str, lr: impl Into<Option<f64>>) -> Result<Self, Error> {
+        let lr = lr.into();
+        let or = |usual| lr.unwrap_or(usual);
         let optimizer = match name {
-            "sgd" => Self::Sgd { lr },
-            "ema-momentum" => Self::EmaMomentum { lr, beta: 0.9 },
-            "momentum" => Self::Momentum { lr, momentum: 0.9 },
-            "nesterov" => Self::Nesterov { lr, momentum: 0.9 },
-            "rmsprop" => RmsProp::new(lr).into(),
-            "adam" => Adam::new(lr).into(),
-            "adamw" => AdamW::new(lr).into(),
+            "sgd" => Sgd::new(or(0.1)).into(),
+            "ema-momentum" => Sgd::new(or(0.1)).ema(0.9).into(),
+            "momentum" => Sgd::new(or(0.03)).momentum(0.9).into(),
+            "nesterov" => Sgd::new(or(0.03)).nesterov(0.9).into(),
+            "rmsprop" => RmsProp::new(or(1e-3)).into(),
+            "adam" => Adam::new(or(3e-3)).into(),
+            "adamw" => AdamW::new(or(3e-3)).into(),
             _ => return Err(choice::unknown("optimizer", Self::NAMES, name)),
         };
-        optimizer.check()?;
+        Self::check(&optimizer)?;
         Ok(optimizer)
     }
 

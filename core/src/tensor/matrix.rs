@@ -278,6 +278,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Panics
     /// When the slice or the stride has no room for the padding.
+    #[must_use]
     #[track_caller]
     pub fn assume_padded(self) -> Self {
         check(self.data.len(), self.rows, padded(self.cols), self.stride);

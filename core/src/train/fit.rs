@@ -158,7 +158,7 @@ pub(super) fn fit(
             return Err(diverged(
                 epochs.len(),
                 run.steps.load(Ordering::Relaxed),
-                format!("weights of layer {} are no longer finite", l + 1),
+                &format!("weights of layer {} are no longer finite", l + 1),
                 &run.optimizer,
             ));
         }
@@ -174,7 +174,7 @@ pub(super) fn fit(
 }
 
 /// The end of a run whose numbers are lost.
-pub(super) fn diverged(epoch: usize, step: usize, what: String, optimizer: &Optimizer) -> Error {
+pub(super) fn diverged(epoch: usize, step: usize, what: &str, optimizer: &Optimizer) -> Error {
     let lr = optimizer.lr();
     Error::new(
         Kind::Diverged,

@@ -5,7 +5,7 @@ use pulp::{Simd, WithSimd};
 use super::mask::Mask;
 use crate::dataset::Targets;
 use crate::nn::loss::{loss_backward, loss_forward};
-use crate::nn::{Loss, Network, RowLoss, Target};
+use crate::nn::{Layer, Loss, Network, RowLoss, Target};
 use crate::tensor::activation::{Activation, activation_backward};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::{LINE, padded};
@@ -38,10 +38,7 @@ impl LayerRows {
     /// Room for `capacity` rows of layer `l`.
     pub(super) fn new(network: &Network, l: usize, capacity: usize) -> Self {
         let layer = &network.layers()[l];
-        let next_dropout = network
-            .layers()
-            .get(l + 1)
-            .map_or(0.0, |next| next.dropout());
+        let next_dropout = network.layers().get(l + 1).map_or(0.0, Layer::dropout);
         let stride = odd_lines(layer.outputs());
         let room = |wanted: bool| Aligned::zeroed(if wanted { capacity * stride } else { 0 });
         let panels = padded(layer.outputs());

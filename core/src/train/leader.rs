@@ -103,7 +103,7 @@ impl<'t, 'a> Leader<'t, 'a> {
                 ),
                 None => "the loss is not finite, though the outputs of all layers are".into(),
             };
-            self.fault = Some(diverged(epoch, self.step, what, &run.optimizer));
+            self.fault = Some(diverged(epoch, self.step, &what, &run.optimizer));
             run.stop.store(true, Ordering::Release);
         }
     }
@@ -140,7 +140,7 @@ impl<'t, 'a> Leader<'t, 'a> {
         });
         let judged = validation.unwrap_or(self.totals);
         if !judged.loss().is_finite() {
-            let what = "the validation loss is not finite".into();
+            let what = "the validation loss is not finite";
             self.fault = Some(diverged(epoch, self.step, what, &run.optimizer));
             run.stop.store(true, Ordering::Release);
             return;

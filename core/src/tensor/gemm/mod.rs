@@ -72,7 +72,7 @@ pub fn gemm(
         return;
     }
     // A thread costs some 20 us to start: not worth it below some 2 million multiply-adds each.
-    let threads = threads.clamp(1, (m * k * n >> 21).max(1));
+    let threads = threads.clamp(1, ((m * k * n) >> 21).max(1));
     let panels = packed(threads, b, k, n);
     let segment = Segment {
         len: k,
