@@ -215,20 +215,20 @@ fn cross_entropy(criterion: &mut Criterion) {
 }
 
 /// One step of an optimiser.
-struct Update<'a> {
-    update: optim::Update,
+struct Step<'a> {
+    now: optim::Update,
     w: &'a mut [f32],
     g: &'a [f32],
     m: &'a mut [f32],
     v: &'a mut [f32],
 }
 
-impl WithSimd for Update<'_> {
+impl WithSimd for Step<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        optim::update(simd, &self.update, self.w, self.g, self.m, self.v);
+        optim::update(simd, &self.now, self.w, self.g, self.m, self.v);
     }
 }
 
@@ -267,9 +267,9 @@ fn updates(criterion: &mut Criterion) {
             let mut w = start.clone();
             let mut m = vec![0.0; if moments > 0 { len } else { 0 }];
             let mut v = vec![0.0; if adam { len } else { 0 }];
-            let mut step = |update| {
-                isa.dispatch(Update {
-                    update,
+            let mut step = |now| {
+                isa.dispatch(Step {
+                    now,
                     w: &mut w,
                     g: black_box(&g),
                     m: &mut m,

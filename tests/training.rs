@@ -1,44 +1,18 @@
-//! What a fit does: it learns, step for step what the f64 oracle learns; it stops where it should, with the weights it
-//! should; it takes every row once, in the order it says; and it says so when the numbers blow up.
+//! What a fit learns: step for step what the f64 oracle learns, from every row once, in the order it says.
 
+mod sample;
 mod twin;
 
-use mlp_core::Kind;
-use mlp_core::dataset::{Dataset, Inputs, Targets};
+use mlp_core::dataset::{Dataset, Inputs};
 use mlp_core::nn::{Init, Loss, Network};
 use mlp_core::optim::{Adam, Optimizer, Sgd};
 use mlp_core::tensor::Matrix;
 use mlp_core::tensor::activation::Activation;
-use mlp_core::train::{Flow, History, Monitor, Reduction, Stop, Trainer};
+use mlp_core::train::{Reduction, Trainer};
 use oracle::optim::{Optimizer as Rule, State};
 use oracle::rng::Rng;
 use oracle::tolerance::relative_error;
-
-fn names(count: u32) -> Vec<String> {
-    (0..count).map(|class| class.to_string()).collect()
-}
-
-/// Rows of random numbers whose class is the greatest of the first `classes` of them.
-fn greatest_of(rows: usize, cols: usize, classes: u32, seed: u64) -> Dataset {
-    let inputs = Matrix::from_vec(rows, cols, &Rng::new(seed).uniform(rows * cols, -1.0, 1.0));
-    let labels = (0..rows).map(|r| {
-        let row = &inputs.row(r)[..classes as usize];
-        (0..classes)
-            .max_by(|&a, &b| row[a as usize].total_cmp(&row[b as usize]))
-            .unwrap_or(0)
-    });
-    let labels = labels.collect();
-    Dataset::classes(Inputs::from_matrix(inputs), labels, names(classes)).expect("a data set")
-}
-
-fn bits(net: &Network) -> Vec<u32> {
-    net.layers()
-        .iter()
-        .flat_map(|layer| [layer.weight().to_vec(), layer.bias().to_vec()])
-        .flatten()
-        .map(f32::to_bits)
-        .collect()
-}
+use sample::{bits, greatest_of, names};
 
 #[test]
 fn xor_is_learned() {
@@ -240,97 +214,6 @@ fn seeds_decide_and_nothing_else_does() {
     assert_ne!(first, fit(1, 1, false));
 }
 
-/// A fit whose validation rows contradict its training rows, so that validation gets worse from the first epoch on.
-fn contradicted(trainer: Trainer<'_>) -> (Network, History) {
-    let train = greatest_of(50, 4, 2, 34);
-    let Targets::Classes { labels, .. } = train.targets() else {
-        panic!("classes")
-    };
-    let opposite = labels.iter().map(|label| 1 - label).collect();
-    let valid = Dataset::classes(train.inputs().clone(), opposite, names(2)).expect("a data set");
-    let mut net = Network::builder(4)
-        .dense(8, Activation::Tanh)
-        .dense(2, Activation::Softmax)
-        .seed(3)
-        .build()
-        .expect("a network");
-    let history = trainer
-        .batch_size(10)
-        .seed(9)
-        .fit(&mut net, &train, Some(&valid))
-        .expect("a fit");
-    (net, history)
-}
-
-#[test]
-fn patience_ends_the_run_with_the_best_weights() {
-    let trainer = || Trainer::new(Sgd::new(0.1));
-    for monitor in [Monitor::Loss, Monitor::Accuracy] {
-        let (net, history) = contradicted(trainer().epochs(50).patience(3).monitor(monitor));
-        assert_eq!(history.stopped, Stop::Patience, "{monitor:?}");
-        let best = history.best_epoch;
-        assert_eq!(history.epochs.len(), best + 3, "{monitor:?}");
-        // What the run had when it was at its best.
-        let (then, _) = contradicted(trainer().epochs(best));
-        assert_eq!(bits(&net), bits(&then), "{monitor:?}");
-        let (end, _) = contradicted(trainer().epochs(best + 3));
-        assert_ne!(bits(&net), bits(&end), "{monitor:?}");
-    }
-}
-
-#[test]
-fn without_patience_a_run_takes_all_its_epochs() {
-    let (_, history) = contradicted(Trainer::new(Sgd::new(0.1)).epochs(12));
-    assert_eq!(history.stopped, Stop::Finished);
-    let epochs: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
-    assert_eq!(epochs, (1..=12).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_callback_ends_the_run() {
-    let (_, history) =
-        contradicted(
-            Trainer::new(Sgd::new(0.1))
-                .epochs(12)
-                .on_epoch(|epoch| match epoch.epoch {
-                    4 => Flow::Stop,
-                    _ => Flow::Continue,
-                }),
-        );
-    assert_eq!(history.stopped, Stop::Callback);
-    assert_eq!(history.epochs.len(), 4);
-}
-
-#[test]
-fn divergence_is_told_with_its_place() {
-    let mut rng = Rng::new(35);
-    let inputs = Matrix::from_vec(20, 3, &rng.uniform(60, -1.0, 1.0));
-    let targets = Matrix::from_vec(20, 1, &rng.uniform(20, -1.0, 1.0));
-    let data = Dataset::values(Inputs::from_matrix(inputs), targets).expect("a data set");
-    let mut net = Network::builder(3)
-        .dense(5, Activation::Identity)
-        .dense(1, Activation::Identity)
-        .seed(1)
-        .build()
-        .expect("a network");
-    let before = bits(&net);
-    let fault = Trainer::new(Sgd::new(1e20))
-        .batch_size(5)
-        .epochs(30)
-        .fit(&mut net, &data, None)
-        .expect_err("no run survives such steps");
-    assert_eq!(fault.kind(), Kind::Diverged);
-    let text = fault.to_string();
-    for word in ["epoch", "step", "layer"] {
-        assert!(text.contains(word), "no `{word}` in: {text}");
-    }
-    assert_eq!(
-        bits(&net),
-        before,
-        "the network lost the weights it came with"
-    );
-}
-
 #[test]
 fn dropout_is_scaled_in_both_passes() {
     // With W1 the identity, W2 all ones and one row of ones, the derivatives of W2 show each unit's mask as the forward
@@ -393,37 +276,4 @@ fn dropout_is_scaled_in_both_passes() {
         .expect("a network");
     whole.set_weight(0, &Matrix::from_fn(1, units, |_, _| 1.0));
     assert_eq!(whole.predict(data.inputs()).row(0), [units as f32]);
-}
-
-#[test]
-fn settings_out_of_range_are_refused() {
-    let data = greatest_of(10, 3, 2, 36);
-    let net = || {
-        Network::builder(3)
-            .dense(2, Activation::Softmax)
-            .build()
-            .expect("a network")
-    };
-    let refused = |mut trainer: Trainer<'_>| {
-        let fault = trainer
-            .fit(&mut net(), &data, None)
-            .expect_err("a bad setting");
-        assert_eq!(fault.kind(), Kind::Setting, "{fault}");
-    };
-    refused(Trainer::new(Sgd::new(-0.1)));
-    refused(Trainer::new(Sgd::new(f64::NAN)));
-    refused(Trainer::new(Sgd::new(0.1)).batch_size(0));
-    refused(Trainer::new(Sgd::new(0.1)).threads(0));
-    refused(Trainer::new(Sgd::new(0.1)).l2(-1.0));
-    refused(Trainer::new(Sgd::new(0.1)).loss(Loss::BinaryCrossEntropy));
-    for network in [
-        Network::builder(3).dense(0, Activation::Relu),
-        Network::builder(0).dense(2, Activation::Relu),
-        Network::builder(3).dropout(1.0).dense(2, Activation::Relu),
-        Network::builder(3).dropout(-0.1).dense(2, Activation::Relu),
-        Network::builder(3),
-    ] {
-        let fault = network.build().expect_err("a bad setting");
-        assert_eq!(fault.kind(), Kind::Setting, "{fault}");
-    }
 }

@@ -34,6 +34,7 @@ pub(crate) fn settings(
         ("loss", json!(loss.name())),
         ("optimizer", json!(settings.optimizer.name())),
         ("optimizer_settings", Value::Object(optimizer)),
+        ("schedule", json!(args.schedule.name())),
         (
             "batch_size",
             match args.batch_size {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use mlp_core::Schedule;
 use mlp_core::dataset::ScalingKind;
 use mlp_core::nn::{Init, Loss};
 use mlp_core::optim::Optimizer;
@@ -118,6 +119,15 @@ pub(crate) struct TrainArgs {
         help_heading = "Training"
     )]
     pub(crate) optimizer: String,
+    #[arg(help = names("How the learning rate goes", Schedule::NAMES))]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "linear",
+        value_parser = Schedule::parse,
+        help_heading = "Training"
+    )]
+    pub(crate) schedule: Schedule,
     /// Learning rate
     #[arg(long, value_name = "X", default_value = "1e-3", value_parser = not_negative)]
     #[arg(help_heading = "Training")]
