@@ -96,6 +96,7 @@ fn to_text(model: &Model) -> String {
         listed(
             match model.target.task {
                 Task::Classes => "classes",
+                Task::Values if model.target.names.len() == 1 => "value",
                 Task::Values => "values",
             },
             &model.target.names

@@ -193,7 +193,7 @@ fn inspect_shows_what_was_trained() {
 }
 
 #[test]
-fn the_model_is_the_same_to_the_byte_for_every_thread_count() {
+fn the_model_is_the_same_to_the_byte_for_every_thread_count_and_instruction_set() {
     let room = Room::new();
     for threads in [1, 2, 8] {
         room.ok(&format!(
@@ -203,6 +203,10 @@ fn the_model_is_the_same_to_the_byte_for_every_thread_count() {
     let bytes =
         |threads| std::fs::read(room.path(&format!("t{threads}.safetensors"))).expect("a model");
     assert!(bytes(1) == bytes(2) && bytes(1) == bytes(8));
+    room.ok(&format!(
+        "{QUICK} --hidden 40,24 --dropout 0.2 --batch-size 100 --isa scalar -o scalar.safetensors"
+    ));
+    assert!(std::fs::read(room.path("scalar.safetensors")).expect("a model") == bytes(1));
     room.ok(&format!(
         "{QUICK} --hidden 40,24 --dropout 0.2 --batch-size 100 --seed 2 -o other.safetensors"
     ));

@@ -17,7 +17,7 @@ use value::count;
 
 /// Train and run multi-layer perceptrons on the CPU: a data file in, a model and a picture of how it learned out.
 #[derive(Debug, Parser)]
-#[command(name = "mlp-fast", version)]
+#[command(name = "mlp-fast", version, arg_required_else_help = false)]
 #[command(
     after_help = "DATA is `digits` (built in), `mnist`, `fashion-mnist`, a CSV file, an IDX file of images \
     or a folder of IDX files.\nResults go to standard output, progress and notes to standard error. \
