@@ -31,7 +31,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         picture.write(|file| file.write_all(drawn.as_bytes()))?;
     }
     let text = if args.json {
-        format!("{:#}\n", measured.json())
+        format!("{}\n", measured.json())
     } else {
         measured.text()
     };

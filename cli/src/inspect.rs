@@ -16,7 +16,7 @@ const LISTED: usize = 12;
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let model = Model::load(&args.model)?;
     let text = if args.json {
-        format!("{:#}\n", to_json(&model))
+        format!("{}\n", to_json(&model))
     } else {
         to_text(&model)
     };

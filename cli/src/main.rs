@@ -60,8 +60,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// Help and version are results; a value that does not fit is told in our one sentence; the rest (unknown options
-/// with their nearest name, missing arguments) in clap's words.
+/// Help and version are results; all else is told in one sentence.
 fn parse_failure(error: &clap::Error) -> Result<(), Failure> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -69,13 +68,19 @@ fn parse_failure(error: &clap::Error) -> Result<(), Failure> {
             Ok(())
         }
         ErrorKind::ValueValidation => Err(Failure::usage(value_sentence(error))),
-        _ => {
-            let text = error.to_string();
-            Err(Failure::usage(
-                text.strip_prefix("error: ").unwrap_or(&text).trim_end(),
-            ))
-        }
+        _ => Err(Failure::usage(clap_sentence(&error.to_string()))),
     }
+}
+
+/// Clap's words without its usage and its advice to ask for help:
+/// `unexpected argument '--epoch' found; tip: a similar argument exists: '--epochs'`.
+fn clap_sentence(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let paragraphs = text
+        .split("\n\n")
+        .filter(|paragraph| !paragraph.starts_with("Usage:") && !paragraph.starts_with("For more"))
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    paragraphs.collect::<Vec<_>>().join("; ")
 }
 
 /// `--hidden 0: a layer has at least one unit`.

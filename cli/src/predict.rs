@@ -50,7 +50,7 @@ fn write_csv(
         header.extend(names.iter().map(|name| format!("p_{name}")));
     }
     let mut csv = csv::Writer::from_writer(file);
-    csv.write_record(&header)?;
+    csv.write_record(&header).map_err(io_error)?;
     let mut cells = Vec::with_capacity(header.len());
     for row in 0..outputs.rows() {
         cells.clear();
@@ -62,7 +62,7 @@ fn write_csv(
         if probabilities {
             cells.extend(class_probabilities(row).iter().map(f32::to_string));
         }
-        csv.write_record(&cells)?;
+        csv.write_record(&cells).map_err(io_error)?;
     }
     csv.flush()
 }
@@ -70,13 +70,14 @@ fn write_csv(
 /// Kaggle's form: the first row is 1.
 fn write_kaggle(model: &Model, outputs: &Matrix, file: &mut dyn Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(file);
-    csv.write_record(["ImageId", "Label"])?;
+    csv.write_record(["ImageId", "Label"]).map_err(io_error)?;
     for row in 0..outputs.rows() {
         let label = match model.target.task {
             Task::Classes => model.target.names[predicted_class(outputs.row(row))].clone(),
             Task::Values => outputs.row(row)[0].to_string(),
         };
-        csv.write_record([(row + 1).to_string(), label])?;
+        csv.write_record([(row + 1).to_string(), label])
+            .map_err(io_error)?;
     }
     csv.flush()
 }
@@ -86,5 +87,13 @@ fn class_probabilities(outputs: &[f32]) -> Vec<f32> {
     match *outputs {
         [second] => vec![1.0 - second, second],
         _ => outputs.to_vec(),
+    }
+}
+
+/// What `csv` has wrapped: whether the reader has gone must stay visible.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(cause) => cause,
+        other => io::Error::other(format!("{other:?}")),
     }
 }

@@ -38,6 +38,14 @@ pub(crate) fn shape(widths: impl IntoIterator<Item = usize>) -> String {
     widths.join("-")
 }
 
+/// `0.04851` for 0.048514182396: numbers that were chosen are short, those that were measured are not.
+fn short(number: String) -> String {
+    match number.parse::<f64>() {
+        Ok(value) if number.len() > 9 && value.fract() != 0.0 => format!("{value:.5}"),
+        _ => number,
+    }
+}
+
 /// A line for each entry: `  batch size           128`.
 pub(crate) fn entries(entries: &Map<String, Value>) -> Vec<String> {
     let text = |value: &Value| match value {
@@ -47,6 +55,7 @@ pub(crate) fn entries(entries: &Map<String, Value>) -> Vec<String> {
             let inner = inner.iter().map(|(key, value)| format!("{key} {value}"));
             inner.collect::<Vec<_>>().join(", ")
         }
+        Value::Number(number) => short(number.to_string()),
         other => other.to_string(),
     };
     entries
@@ -57,7 +66,7 @@ pub(crate) fn entries(entries: &Map<String, Value>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, grouped, percent, shape};
+    use super::{duration, grouped, percent, shape, short};
 
     #[test]
     fn numbers_as_people_read_them() {
@@ -69,6 +78,10 @@ mod tests {
         assert_eq!(
             [0.421, 12.34, 125.2].map(duration),
             ["0.42 s", "12.3 s", "2 min 5 s"]
+        );
+        assert_eq!(
+            ["0.048514182396", "1e-8", "101770"].map(|number| short(number.to_owned())),
+            ["0.04851", "1e-8", "101770"]
         );
         assert_eq!(shape([784, 128, 10]), "784-128-10");
     }

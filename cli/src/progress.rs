@@ -23,7 +23,7 @@ impl Progress {
     pub(crate) fn new(rows: u64, quiet: bool, verbose: bool) -> Self {
         let terminal = io::stderr().is_terminal();
         let bar = (terminal && !quiet).then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {msg}  {per_sec} rows  {eta} left")
+            let style = ProgressStyle::with_template("{bar:24} {msg}  {eta} left")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::stderr())
                 .with_style(style)
@@ -64,13 +64,16 @@ impl Progress {
     }
 }
 
-/// `epoch 3/10  loss 0.1234  accuracy 96.31 %`.
+/// `epoch 3/10  loss 0.1234  accuracy 96.31 %  81 234 rows/s`.
 fn message(step: &Step) -> String {
     let accuracy = step.accuracy.map_or_else(String::new, |accuracy| {
         format!("  accuracy {}", crate::print::percent(accuracy))
     });
     format!(
-        "epoch {}/{}  loss {:.4}{accuracy}",
-        step.epoch, step.epochs, step.loss
+        "epoch {}/{}  loss {:.4}{accuracy}  {} rows/s",
+        step.epoch,
+        step.epochs,
+        step.loss,
+        crate::print::grouped((step.rows_done as f64 / step.seconds) as u64),
     )
 }

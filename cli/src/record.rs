@@ -1,6 +1,7 @@
 //! What a model file remembers of its training: the settings, and how it went. No times, no machine, no threads: the
 //! same training gives the same file.
 
+use mlp_core::dataset::Dataset;
 use mlp_core::nn::{Loss, Network};
 use mlp_core::train::History;
 use serde_json::{Map, Value, json};
@@ -25,8 +26,7 @@ pub(crate) fn settings(
         .into_iter()
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .collect();
-    let rows =
-        |rows: &Option<mlp_core::dataset::Dataset>| rows.as_ref().map_or(0, |rows| rows.len());
+    let rows = |rows: &Option<Dataset>| rows.as_ref().map_or(0, Dataset::len);
     let entries = [
         ("data", json!(args.data)),
         ("rows", json!(parts.train.len())),
@@ -34,6 +34,7 @@ pub(crate) fn settings(
         ("loss", json!(loss.name())),
         ("optimizer", json!(settings.optimizer.name())),
         ("optimizer_settings", Value::Object(optimizer)),
+        ("schedule", json!(args.schedule.name())),
         (
             "batch_size",
             match args.batch_size {
@@ -42,12 +43,12 @@ pub(crate) fn settings(
             },
         ),
         ("epochs", json!(args.epochs)),
-        ("reduction", json!(name(args.reduction))),
+        ("reduction", json!(name(&args.reduction))),
         ("shuffle", json!(!args.no_shuffle)),
         ("l1", json!(args.l1)),
         ("l2", json!(args.l2)),
         ("patience", json!(args.patience)),
-        ("monitor", json!(name(args.monitor))),
+        ("monitor", json!(name(&args.monitor))),
         ("init", json!(args.init.name())),
         ("seed", json!(args.seed)),
         ("version", json!(env!("CARGO_PKG_VERSION"))),
@@ -76,6 +77,6 @@ pub(crate) fn finished(mut settings: Map<String, Value>, history: &History, kept
 }
 
 /// The word for a choice on the command line.
-fn name(choice: impl clap::ValueEnum) -> Option<String> {
+fn name(choice: &impl clap::ValueEnum) -> Option<String> {
     Some(choice.to_possible_value()?.get_name().to_owned())
 }

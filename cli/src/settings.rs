@@ -105,6 +105,7 @@ impl Settings {
     /// The trainer, without its callbacks.
     pub(crate) fn trainer<'a>(&self, args: &TrainArgs) -> Trainer<'a> {
         let mut trainer = Trainer::new(self.optimizer)
+            .schedule(args.schedule)
             .epochs(args.epochs)
             .seed(args.seed)
             .shuffle(!args.no_shuffle)

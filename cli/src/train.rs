@@ -56,8 +56,11 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     outputs.write(&model, &args.data, &history, kept)?;
     report.push(outputs.wrote());
     report.push(format!(
-        "{} epochs in {}, {} in all",
-        history.epochs.len(),
+        "{} in {}, {} in all",
+        match history.epochs.len() {
+            1 => "1 epoch".to_owned(),
+            epochs => format!("{epochs} epochs"),
+        },
         print::duration(history.seconds),
         print::duration(start.elapsed().as_secs_f64()),
     ));
@@ -110,6 +113,11 @@ fn note(args: &TrainArgs, parts: &Parts, network: &Network, told: &Map<String, V
     ];
     if args.verbose {
         lines.extend(print::entries(told));
+        lines.push(format!(
+            "  at most {} threads, instruction set {}",
+            args.machine.threads(),
+            network.isa()
+        ));
     }
     // Notes are a courtesy: whether anyone reads them is no matter.
     drop(writeln!(io::stderr(), "{}", lines.join("\n")));

@@ -22,4 +22,4 @@ pub use nn::{Init, Loss, Network};
 pub use optim::{Adam, AdamW, Optimizer, RmsProp, Sgd};
 pub use tensor::Matrix;
 pub use tensor::activation::Activation;
-pub use train::{Epoch, Flow, History, Monitor, Reduction, Stop, Trainer};
+pub use train::{Epoch, Flow, History, Monitor, Reduction, Schedule, Stop, Trainer};

@@ -52,7 +52,9 @@ pub(crate) struct DataArgs {
     /// Whether the CSV has a header line
     #[arg(long, value_enum, default_value_t = Header::Auto, help_heading = "Data")]
     pub(crate) header: Header,
-    /// Folder that holds mnist/ and fashion-mnist/ [default: $MLP_FAST_DATA, else data]
+    #[arg(
+        help = "Folder that holds mnist/ and fashion-mnist/ [default: $MLP_FAST_DATA, else data]"
+    )]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Use the first N rows only
@@ -85,6 +87,7 @@ impl MachineArgs {
 
 /// Measure a model on data whose answers are known.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "Example: mlp-fast evaluate model.safetensors mnist --json")]
 pub(crate) struct EvaluateArgs {
     /// Model file
@@ -105,6 +108,7 @@ pub(crate) struct EvaluateArgs {
 
 /// Write what a model says about each row.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(
     after_help = "Example: mlp-fast predict model.safetensors test.csv --format kaggle -o submission.csv"
 )]
@@ -141,6 +145,7 @@ pub(crate) struct InspectArgs {
 
 /// Write a data set that is drawn, not downloaded.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "Example: mlp-fast generate digits --rows 42000 --seed 7 -o digits.csv")]
 pub(crate) struct GenerateArgs {
     /// What to draw: 28x28 grey digits as `label,pixel0..pixel783`

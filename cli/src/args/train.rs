@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use mlp_core::Schedule;
 use mlp_core::dataset::ScalingKind;
 use mlp_core::nn::{Init, Loss};
 use mlp_core::optim::Optimizer;
@@ -12,7 +13,12 @@ use super::value::{BatchSize, Hidden, count, not_negative, number, share};
 use super::{DataArgs, MachineArgs};
 
 /// Train a network and write its model, learning curves and history.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(
     after_help = "Example: mlp-fast train mnist --hidden 256,128 --dropout 0.2 --patience 5 -o mnist.safetensors"
 )]
@@ -113,26 +119,35 @@ pub(crate) struct TrainArgs {
         help_heading = "Training"
     )]
     pub(crate) optimizer: String,
+    #[arg(help = names("How the learning rate goes", Schedule::NAMES))]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "linear",
+        value_parser = Schedule::parse,
+        help_heading = "Training"
+    )]
+    pub(crate) schedule: Schedule,
     /// Learning rate
-    #[arg(long, value_name = "X", default_value = "1e-3", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value = "1e-3", value_parser = not_negative)]
     #[arg(help_heading = "Training")]
     pub(crate) lr: f64,
-    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = number)]
     #[arg(help = of_optimizers("Momentum", "momentum"), help_heading = "Training")]
     pub(crate) momentum: Option<f64>,
-    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = number)]
     #[arg(help = of_optimizers("Decay of the mean of gradients", "beta1"), help_heading = "Training")]
     pub(crate) beta1: Option<f64>,
-    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = number)]
     #[arg(help = of_optimizers("Decay of the mean of squares", "beta2"), help_heading = "Training")]
     pub(crate) beta2: Option<f64>,
-    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = number)]
     #[arg(help = of_optimizers("Decay of the mean of squares", "rho"), help_heading = "Training")]
     pub(crate) rho: Option<f64>,
-    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = number)]
     #[arg(help = of_optimizers("Added to the root of the mean square", "eps"), help_heading = "Training")]
     pub(crate) eps: Option<f64>,
-    #[arg(long, value_name = "X", value_parser = number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = number)]
     #[arg(help = of_optimizers("Decoupled weight decay", "weight_decay"), help_heading = "Training")]
     pub(crate) weight_decay: Option<f64>,
     /// Penalty on the absolute weights

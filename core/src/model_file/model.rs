@@ -56,8 +56,9 @@ impl Model {
     /// As [`read`](super::read), and when the file names an activation or a scaling that this version does not have.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let isa = Isa::detect()?;
-        Self::from_saved(super::read(path)?, isa)
-            .map_err(|error| Error::new(Kind::Model, error.to_string()).at(path.display().to_string()))
+        Self::from_saved(super::read(path)?, isa).map_err(|error| {
+            Error::new(Kind::Model, error.to_string()).at(path.display().to_string())
+        })
     }
 
     /// Writes the model to `path`, whole or not at all.
@@ -98,9 +99,7 @@ impl Model {
     }
 
     fn from_saved(saved: Saved, isa: Isa) -> Result<Self, Error> {
-        let mut builder = Network::builder(saved.inputs())
-            .isa(isa)
-            .init(Init::Zeros);
+        let mut builder = Network::builder(saved.inputs()).isa(isa).init(Init::Zeros);
         for layer in &saved.layers {
             let activation = Activation::parse(&layer.activation)?;
             let units = layer.weight.rows();

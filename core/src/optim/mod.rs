@@ -241,6 +241,30 @@ impl Optimizer {
             .try_for_each(|(key, value, range)| in_range(name, key, *value, range))
     }
 
+    /// The learning rate.
+    pub fn lr(mut self) -> f64 {
+        *self.lr_mut()
+    }
+
+    /// The same optimiser at `share` of its learning rate.
+    #[must_use]
+    pub fn slowed(mut self, share: f64) -> Self {
+        *self.lr_mut() *= share;
+        self
+    }
+
+    fn lr_mut(&mut self) -> &mut f64 {
+        match self {
+            Self::Sgd { lr }
+            | Self::EmaMomentum { lr, .. }
+            | Self::Momentum { lr, .. }
+            | Self::Nesterov { lr, .. }
+            | Self::RmsProp { lr, .. }
+            | Self::Adam { lr, .. }
+            | Self::AdamW { lr, .. } => lr,
+        }
+    }
+
     /// How many moments it keeps: 0, 1 (m; or v of `rmsprop`, kept in m's place) or 2 (m and v).
     pub fn moments(&self) -> usize {
         match self {

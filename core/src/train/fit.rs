@@ -20,7 +20,7 @@ use super::block::{Block, Shares};
 use super::leader::Leader;
 use super::mask::Draw;
 use super::share::{Needs, Part, Share};
-use super::{History, Reduction, Threads, Trainer};
+use super::{History, Reduction, Schedule, Threads, Trainer};
 use crate::dataset::Dataset;
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
@@ -43,6 +43,7 @@ pub(super) struct Run<'a> {
     isa: Isa,
     layers: usize,
     pub(super) optimizer: Optimizer,
+    schedule: Schedule,
     penalty: Penalty,
     reduction: Reduction,
     pub(super) batch_size: usize,
@@ -111,6 +112,7 @@ pub(super) fn fit(
         isa: network.isa(),
         layers: network.layers().len(),
         optimizer: trainer.optimizer,
+        schedule: trainer.schedule,
         penalty: trainer.penalty,
         reduction: trainer.reduction,
         batch_size,
@@ -173,7 +175,7 @@ pub(super) fn fit(
 
 /// The end of a run whose numbers are lost.
 pub(super) fn diverged(epoch: usize, step: usize, what: String, optimizer: &Optimizer) -> Error {
-    let lr = optimizer.settings().first().map_or(0.0, |&(_, lr)| lr);
+    let lr = optimizer.lr();
     Error::new(
         Kind::Diverged,
         format!(
@@ -276,7 +278,10 @@ impl Run<'_> {
             Reduction::Mean => 1.0 / batch as f32,
             Reduction::Sum => 1.0,
         };
-        let update = |penalty| self.optimizer.at_step(step as u64, penalty).scaled(factor);
+        let steps = self.epochs * self.train.len().div_ceil(self.batch_size);
+        let lr_share = self.schedule.share(step as u64, steps as u64);
+        let optimizer = self.optimizer.slowed(lr_share);
+        let update = |penalty| optimizer.at_step(step as u64, penalty).scaled(factor);
         let (weights, biases) = (update(self.penalty), update(Penalty::default()));
         for l in 0..self.layers {
             let mut pieces = [Rows {

@@ -9,9 +9,11 @@ mod history;
 mod layer_rows;
 mod leader;
 mod mask;
+mod schedule;
 mod share;
 
 pub use history::{Epoch, Flow, History, Step, Stop};
+pub use schedule::Schedule;
 
 use std::fmt;
 
@@ -58,6 +60,7 @@ type OnStep<'a> = Box<dyn FnMut(&Step) + 'a>;
 /// ```
 pub struct Trainer<'a> {
     optimizer: Optimizer,
+    schedule: Schedule,
     loss: Option<Loss>,
     batch_size: Option<usize>,
     epochs: usize,
@@ -82,6 +85,7 @@ impl fmt::Debug for Trainer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trainer")
             .field("optimizer", &self.optimizer)
+            .field("schedule", &self.schedule)
             .field("loss", &self.loss)
             .field("batch_size", &self.batch_size)
             .field("epochs", &self.epochs)
@@ -98,10 +102,11 @@ impl fmt::Debug for Trainer<'_> {
 
 impl<'a> Trainer<'a> {
     /// A run with that optimiser and else: the loss that goes with the last layer's activation, batches of 128 rows,
-    /// 10 epochs, all cores, seed 1, shuffled, mean gradients, no penalty, no early stop.
+    /// 10 epochs, all cores, seed 1, shuffled, mean gradients, a constant learning rate, no penalty, no early stop.
     pub fn new(optimizer: impl Into<Optimizer>) -> Self {
         Self {
             optimizer: optimizer.into(),
+            schedule: Schedule::Constant,
             loss: None,
             batch_size: Some(128),
             epochs: 10,
@@ -121,6 +126,13 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn loss(mut self, loss: Loss) -> Self {
         self.loss = Some(loss);
+        self
+    }
+
+    /// How the learning rate goes over the run.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
         self
     }
 
