@@ -151,12 +151,12 @@ fn bench(criterion: &mut Criterion) {
         let data = images.dataset(rows).expect("the digits are a data set");
         let mut group = criterion.benchmark_group(format!("epoch {}", setting.name));
         group.sampling_mode(SamplingMode::Flat);
-        for threads in [1, 2] {
+        for (threads, name) in [(1, "1 thread"), (2, "2 threads")] {
             setting.check(&images, threads);
             let mut net = setting.network();
             let mut trainer = setting.trainer(threads);
             group.throughput(Throughput::Elements(rows as u64));
-            let id = BenchmarkId::new("mlp-core", format!("{threads} threads"));
+            let id = BenchmarkId::new("mlp-core", name);
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {
                     let history = trainer.fit(&mut net, black_box(&data), None);
