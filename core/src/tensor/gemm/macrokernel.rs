@@ -254,6 +254,12 @@ pub struct Rows<'a> {
 
 /// Takes the finished strips of C = A^T B.
 pub trait Sink {
+    /// Fills the strip with what C holds there, if the product is to be added to it, and tells whether it did.
+    #[inline(always)]
+    fn begin(&mut self, _i: usize, _j: usize, _strip: &mut [[f32; LINE]]) -> bool {
+        false
+    }
+
     /// Rows `i..i + strip.len()` of C, columns 16 j .. 16 j + 16; the strip may be overwritten.
     fn take<S: Simd>(&mut self, simd: S, i: usize, j: usize, strip: &mut [[f32; LINE]]);
 }
@@ -291,7 +297,10 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const MR: usize>(mut self, simd: S) {
         let k = self.pieces.iter().map(|piece| piece.len).sum::<usize>();
-        let pack = self.panels >= PANELS_TO_PACK_FOR && self.packed.len() >= k * GROUP;
+        // The last row of a view may end with its last column: only packing gives it a whole stride.
+        let whole = |piece: &Rows<'_>| piece.a.len() >= piece.len * piece.stride;
+        let pays = self.panels >= PANELS_TO_PACK_FOR || !self.pieces.iter().all(whole);
+        let pack = pays && self.packed.len() >= k * GROUP;
         for group in self.columns.clone().step_by(GROUP) {
             let width = GROUP.min(self.columns.end - group);
             if pack {
@@ -309,9 +318,10 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
             }
             for j in 0..self.panels {
                 let mut strip = [[0.0; LINE]; GROUP];
+                let add = self.sink.begin(group, j, &mut strip[..width]);
                 for (i, size) in tiles(width, MR) {
                     let strip = &mut strip[i..i + size];
-                    let at = (group, i, j, k, pack);
+                    let at = (group, i, j, k, pack, add);
                     match size {
                         1 => self.tile::<S, PV, 1>(simd, at, strip),
                         2 => self.tile::<S, PV, 2>(simd, at, strip),
@@ -329,7 +339,7 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
     fn tile<S: Simd, const PV: usize, const MR: usize>(
         &self,
         simd: S,
-        (group, i, j, k, pack): (usize, usize, usize, usize, bool),
+        (group, i, j, k, pack, add): (usize, usize, usize, usize, bool, bool),
         strip: &mut [[f32; LINE]],
     ) {
         for pc in (0..k).step_by(KB) {
@@ -348,7 +358,7 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
                 start += piece.len;
             }
             for (line, [acc]) in strip.iter_mut().zip(acc) {
-                microkernel::store(simd, acc, line, pc > 0);
+                microkernel::store(simd, acc, line, add || pc > 0);
             }
         }
     }

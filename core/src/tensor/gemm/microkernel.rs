@@ -77,12 +77,13 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
     panels: [&[[f32; LINE]]; NP],
     acc: &mut Acc<S::f32s, MR, NP, PV>,
 ) {
-    assert!(
-        first + MR <= stride,
-        "columns {first}..{} of rows of {stride}",
-        first + MR
-    );
     let k = panels[0].len();
+    assert!(
+        first + MR <= stride && k * stride <= a.len(),
+        "columns {first}..{} of {k} rows of {stride} in {} floats",
+        first + MR,
+        a.len()
+    );
     let panels = panels.map(|panel| &panel[..k]);
     let mut sum = *acc;
     for (p, row) in a.chunks_exact(stride).take(k).enumerate() {

@@ -17,15 +17,20 @@ mod macrokernel;
 mod microkernel;
 mod pack;
 
+use blocking::columns_in_l2;
 pub use blocking::{Caches, KB};
 pub use macrokernel::{ColumnsByPanels, Epilogue, GROUP, Rows, RowsByPanels, Segment, Sink};
 pub use pack::{Operand, Panels};
 
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError, RwLock};
+
 use pulp::Simd;
 
 use super::activation::{Activation, activation_forward};
-use super::matrix::{Aligned, LINE, MatMut, padded as padded_len};
+use super::matrix::{Aligned, LINE, MatMut, padded};
 use crate::isa::Isa;
+use crate::team::{self, Broken, Member};
 
 /// What becomes of the product.
 #[derive(Clone, Copy, Debug)]
@@ -71,131 +76,164 @@ pub fn gemm(
     if m == 0 || n == 0 {
         return;
     }
-    // A thread costs some 20 us to start: not worth it below some 2 million multiply-adds each.
-    let threads = threads.clamp(1, ((m * k * n) >> 21).max(1));
-    let panels = packed(threads, b, k, n);
-    let segment = Segment {
-        len: k,
-        lines: panels.as_chunks().0,
-    };
-    let stride = c.row_stride();
-    // Shares that whole tiles fill.
+    let pays = (m * k * n) / MULTIPLY_ADDS_PER_THREAD;
+    let threads = threads.min(pays).clamp(1, team::MOST_THREADS);
+    // Shares of rows that whole tiles fill.
     let share = m.div_ceil(threads).next_multiple_of(4);
-    let padded = c.is_padded();
-    let data = c.into_data();
-    std::thread::scope(|scope| {
-        let mut parts = data
-            .chunks_mut(share * stride)
-            .zip((0..m).step_by(share))
-            .peekable();
-        while let Some((c, first)) = parts.next() {
-            let rows = first..m.min(first + share);
-            let mut part = move || {
-                let c = MatMut::new(c, rows.len(), n, stride);
-                multiply(
-                    isa,
-                    a,
-                    segment,
-                    if padded { c.assume_padded() } else { c },
-                    first,
-                    output,
-                );
-            };
-            if parts.peek().is_some() {
-                scope.spawn(part);
-            } else {
-                part();
-            }
-        }
-    });
+    let stride = c.row_stride();
+    let rows = c
+        .into_data()
+        .chunks_mut(share * stride)
+        .zip((0..m).step_by(share));
+    let product = Product {
+        isa,
+        a,
+        b,
+        output,
+        stride,
+        rows: rows
+            .map(|(c, first)| Mutex::new((first..m.min(first + share), c)))
+            .collect(),
+        parts: (0..m.div_ceil(share))
+            .map(|_| RwLock::new(Vec::new()))
+            .collect(),
+    };
+    // A broken team means a panic, which `team::run` passes on.
+    let work = |member: Member<'_>| {
+        let _: Result<(), Broken> = product.work(&member);
+    };
+    team::run(product.parts.len(), work, work);
 }
 
-/// B in panels, packed by all threads.
-fn packed(threads: usize, b: Operand<'_>, k: usize, n: usize) -> Aligned {
-    let mut data = Aligned::zeroed(k * padded_len(n));
-    let share = padded_len(n.div_ceil(threads));
-    std::thread::scope(|scope| {
-        for (part, first) in data
-            .chunks_mut((k * share).max(1))
-            .zip((0..n).step_by(share))
-        {
-            let mut work = move || pack::pack_into(b, 0..k, first..n.min(first + share), part);
-            if first + share < n {
-                scope.spawn(work);
-            } else {
-                work();
-            }
-        }
-    });
-    data
-}
+/// Work below which a further thread does not pay: it takes some 20 microseconds to start one.
+const MULTIPLY_ADDS_PER_THREAD: usize = 4 << 20;
 
-/// Rows `first..` of C, as many as `c` has.
-fn multiply(
+/// What the threads of one product share: each owns some rows of C and packs a part of each block of B.
+struct Product<'a> {
     isa: Isa,
-    a: Operand<'_>,
-    b: Segment<'_>,
-    mut c: MatMut<'_>,
-    first: usize,
-    output: Output<'_>,
-) {
-    let (rows, n, stride, padded) = (c.rows(), c.cols(), c.row_stride(), c.is_padded());
-    let add = matches!(output, Output::Accumulate);
-    // An epilogue in the product needs rows that may be written to the end of their last line.
-    let mut epilogue = Epilogue::default();
-    let mut left_over = None;
-    match output {
-        Output::Activate(bias, activation) if padded && matches!(a, Operand::Plain(_)) => {
-            epilogue = Epilogue {
-                bias: Some(bias),
-                activation: Some(activation),
-                preactivation: None,
-            };
+    a: Operand<'a>,
+    b: Operand<'a>,
+    output: Output<'a>,
+    stride: usize,
+    rows: Vec<Mutex<(Range<usize>, &'a mut [f32])>>,
+    parts: Vec<RwLock<Vec<[f32; LINE]>>>,
+}
+
+impl Product<'_> {
+    fn work(&self, member: &Member<'_>) -> Result<(), Broken> {
+        let (k, n) = (self.b.rows(), self.b.cols());
+        let mut own = self.rows[member.index()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (rows, c) = &mut *own;
+        let (rows, accumulate) = (rows.clone(), matches!(self.output, Output::Accumulate));
+        let mut strip = match self.a {
+            Operand::Plain(_) => Aligned::zeroed(0),
+            Operand::Transposed(_) => Aligned::zeroed(k.min(KB) * GROUP),
+        };
+        let nc = columns_in_l2(Caches::of_this_machine());
+        for jc in (0..n).step_by(nc) {
+            let columns = jc..n.min(jc + nc);
+            // Without a reduction the product is zero, and is still to be written.
+            for pc in (0..k.max(1)).step_by(KB) {
+                let steps = pc..k.min(pc + KB);
+                let part = |index| {
+                    let share = team::share(columns.len(), LINE, index, member.size());
+                    jc + share.start..jc + share.end
+                };
+                {
+                    let mut own = self.parts[member.index()]
+                        .write()
+                        .unwrap_or_else(PoisonError::into_inner);
+                    pack::pack_into(self.b, steps.clone(), part(member.index()), &mut own);
+                }
+                member.wait()?;
+                for (index, lines) in self.parts.iter().enumerate() {
+                    let (columns, lines) = (
+                        part(index),
+                        lines.read().unwrap_or_else(PoisonError::into_inner),
+                    );
+                    let block = Block {
+                        columns,
+                        steps: steps.clone(),
+                        lines: &lines,
+                        add: accumulate || pc > 0,
+                    };
+                    self.multiply(&rows, c, &block, &mut strip);
+                }
+                member.wait()?;
+            }
         }
-        Output::Activate(bias, activation) => left_over = Some((bias, activation)),
-        Output::Overwrite | Output::Accumulate => {}
-    }
-    match a {
-        Operand::Plain(a) => isa.dispatch(RowsByPanels {
-            a: &a.data()[first * a.row_stride()..],
-            a_stride: a.row_stride(),
-            rows,
-            segments: &[b],
-            c: c.data(),
-            c_stride: stride,
-            n,
-            padded,
-            add,
-            epilogue,
-        }),
-        Operand::Transposed(a) => {
-            let mut strip = Aligned::zeroed(b.len * GROUP);
-            isa.dispatch(ColumnsByPanels {
-                pieces: &[Rows {
-                    a: a.data(),
-                    stride: a.row_stride(),
-                    len: b.len,
-                    lines: b.lines,
-                }],
-                columns: first..first + rows,
-                panels: n.div_ceil(LINE),
-                packed: &mut strip,
-                sink: IntoMatrix {
-                    c: c.reborrow(),
-                    first,
-                    add,
-                },
+        if let Output::Activate(bias, activation) = self.output {
+            let c = MatMut::new(c, rows.len(), n, self.stride);
+            self.isa.dispatch(BiasActivation {
+                c,
+                bias,
+                activation,
+                line: &mut Aligned::zeroed(padded(n)),
             });
         }
+        Ok(())
     }
-    if let Some((bias, activation)) = left_over {
-        isa.dispatch(BiasActivation {
-            c,
-            bias,
-            activation,
-            line: &mut Aligned::zeroed(padded_len(n)),
-        });
+
+    /// One block of B times these rows of A, into or onto these rows of C.
+    fn multiply(&self, rows: &Range<usize>, c: &mut [f32], block: &Block<'_>, strip: &mut [f32]) {
+        let Block {
+            columns,
+            steps,
+            lines,
+            add,
+        } = block;
+        if columns.is_empty() {
+            return;
+        }
+        match self.a {
+            Operand::Plain(a) => self.isa.dispatch(RowsByPanels {
+                a: &a.data()[(rows.start * a.row_stride() + steps.start).min(a.data().len())..],
+                a_stride: a.row_stride(),
+                rows: rows.len(),
+                segments: &[Segment {
+                    len: steps.len(),
+                    lines,
+                }],
+                c: &mut c[columns.start..],
+                c_stride: self.stride,
+                n: columns.len(),
+                padded: false,
+                add: *add,
+                epilogue: Epilogue::default(),
+            }),
+            Operand::Transposed(a) => self.isa.dispatch(ColumnsByPanels {
+                pieces: &[Rows {
+                    a: &a.data()[(steps.start * a.row_stride()).min(a.data().len())..],
+                    stride: a.row_stride(),
+                    len: steps.len(),
+                    lines,
+                }],
+                columns: rows.clone(),
+                panels: columns.len().div_ceil(LINE),
+                packed: strip,
+                sink: IntoMatrix {
+                    first: rows.start,
+                    c: MatMut::new(
+                        &mut c[columns.start..],
+                        rows.len(),
+                        columns.len(),
+                        self.stride,
+                    ),
+                    add: *add,
+                },
+            }),
+        }
     }
+}
+
+/// A block of B, packed: columns of C and steps of the reduction.
+struct Block<'a> {
+    columns: Range<usize>,
+    steps: Range<usize>,
+    lines: &'a [[f32; LINE]],
+    add: bool,
 }
 
 /// Puts the strips into C.
@@ -207,13 +245,22 @@ struct IntoMatrix<'a> {
 
 impl Sink for IntoMatrix<'_> {
     #[inline(always)]
+    fn begin(&mut self, i: usize, j: usize, strip: &mut [[f32; LINE]]) -> bool {
+        if self.add {
+            let width = LINE.min(self.c.cols() - j * LINE);
+            for (r, line) in strip.iter_mut().enumerate() {
+                line[..width].copy_from_slice(&self.c.row(i - self.first + r)[j * LINE..][..width]);
+            }
+        }
+        self.add
+    }
+
+    #[inline(always)]
     fn take<S: Simd>(&mut self, _: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
         let width = LINE.min(self.c.cols() - j * LINE);
         for (r, line) in strip.iter().enumerate() {
             let row = &mut self.c.row(i - self.first + r)[j * LINE..][..width];
-            for (c, x) in row.iter_mut().zip(line) {
-                *c = if self.add { *c + x } else { *x };
-            }
+            row.copy_from_slice(&line[..width]);
         }
     }
 }

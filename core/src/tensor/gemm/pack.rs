@@ -3,6 +3,8 @@
 //! A k x n matrix B becomes ceil(n / 16) panels, panel j holding columns 16 j .. 16 j + 16 as k consecutive lines of 16
 //! floats; columns past n are zero. A panel is read once, forward, line by line.
 
+use std::ops::Range;
+
 use crate::tensor::matrix::{Aligned, LINE, MatRef};
 
 /// One operand of a product: a matrix, or its transpose without moving it.
@@ -53,8 +55,9 @@ impl Panels {
     /// The panels of that operand.
     pub fn pack(b: Operand<'_>) -> Self {
         let mut panels = Self::zeros(b.rows(), b.cols());
-        let (k, n) = (panels.k, panels.n);
-        pack_into(b, 0..k, 0..n, &mut panels.data);
+        let mut lines = Vec::new();
+        pack_into(b, 0..panels.k, 0..panels.n, &mut lines);
+        panels.lines_mut().copy_from_slice(&lines);
         panels
     }
 
@@ -84,24 +87,23 @@ impl Panels {
     }
 }
 
-/// Writes rows `ks` and columns `ns` of `b` as panels into `out`, which gets ceil(|ns| / 16) * |ks| lines.
+/// Writes rows `ks` and columns `ns` of `b` as panels into `out`, which becomes ceil(|ns| / 16) * |ks| lines.
 pub(super) fn pack_into(
     b: Operand<'_>,
-    ks: std::ops::Range<usize>,
-    ns: std::ops::Range<usize>,
-    out: &mut [f32],
+    ks: Range<usize>,
+    ns: Range<usize>,
+    out: &mut Vec<[f32; LINE]>,
 ) {
     let k = ks.len();
-    let panels = out.chunks_exact_mut((k * LINE).max(1));
-    for (first, panel) in ns.clone().step_by(LINE).zip(panels) {
+    out.resize(ns.len().div_ceil(LINE) * k, [0.0; LINE]);
+    for (first, lines) in ns.clone().step_by(LINE).zip(out.chunks_exact_mut(k.max(1))) {
         let width = LINE.min(ns.end - first);
-        let lines = panel.as_chunks_mut::<LINE>().0;
         match b {
             Operand::Plain(b) => {
                 for (line, p) in lines.iter_mut().zip(ks.clone()) {
                     let row = &b.data()[p * b.row_stride() + first..][..width];
-                    if width == LINE {
-                        line.copy_from_slice(row);
+                    if let (Some(row), LINE) = (row.first_chunk::<LINE>(), width) {
+                        *line = *row;
                     } else {
                         line[..width].copy_from_slice(row);
                         line[width..].fill(0.0);
@@ -109,17 +111,14 @@ pub(super) fn pack_into(
                 }
             }
             Operand::Transposed(b) => {
-                for j in 0..LINE {
-                    if j < width {
-                        let row = &b.data()[(first + j) * b.row_stride() + ks.start..][..k];
-                        for (line, x) in lines.iter_mut().zip(row) {
-                            line[j] = *x;
-                        }
-                    } else {
-                        for line in &mut *lines {
-                            line[j] = 0.0;
-                        }
+                for j in 0..width {
+                    let row = &b.data()[(first + j) * b.row_stride() + ks.start..][..k];
+                    for (line, x) in lines.iter_mut().zip(row) {
+                        line[j] = *x;
                     }
+                }
+                for line in lines {
+                    line[width..].fill(0.0);
                 }
             }
         }
