@@ -10,7 +10,7 @@
 //! ```
 //! [`ColumnsByPanels`], C = A^T B with the reduction running down the rows of A (weight gradient):
 //! ```text
-//! loop 3   groups of GROUP columns of A: three lines of each row
+//! loop 3   groups of GROUP columns of A, a line or two of each row
 //! loop 2   jr: panels of B
 //! loop 1   tiles of MR columns, over all blocks of KB steps; the finished strip goes to the sink
 //! ```
@@ -27,7 +27,7 @@ use crate::tensor::{LINE, padded};
 const MC: usize = 192;
 
 /// Columns of A in one strip of the weight gradient, also the width to which a strip of A is packed.
-pub const GROUP: usize = 48;
+pub const GROUP: usize = 24;
 
 /// From this many panels on, packing a strip of A pays for itself.
 const PANELS_TO_PACK_FOR: usize = 8;
@@ -301,6 +301,7 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
         let whole = |piece: &Rows<'_>| piece.a.len() >= piece.len * piece.stride;
         let pays = self.panels >= PANELS_TO_PACK_FOR || !self.pieces.iter().all(whole);
         let pack = pays && self.packed.len() >= k * GROUP;
+        let mut strip = [[0.0; LINE]; GROUP];
         for group in self.columns.clone().step_by(GROUP) {
             let width = GROUP.min(self.columns.end - group);
             if pack {
@@ -317,7 +318,6 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
                 }
             }
             for j in 0..self.panels {
-                let mut strip = [[0.0; LINE]; GROUP];
                 let add = self.sink.begin(group, j, &mut strip[..width]);
                 for (i, size) in tiles(width, MR) {
                     let strip = &mut strip[i..i + size];
