@@ -31,7 +31,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("error", &[]),
     ("isa", &[]),
     ("rng", &[]),
-    ("tensor", &[]),
+    ("tensor", &["team"]),
     ("team", &[]),
     ("optim", &["tensor", "team"]),
     ("dataset", &["tensor", "team"]),

@@ -53,7 +53,7 @@ impl Model {
     /// Reads the model at `path`.
     ///
     /// # Errors
-    /// As [`read`](super::read), and when the file names an activation or a scaling that this version does not have.
+    /// As [`read`](super::read()), and when the file names an activation or a scaling that this version does not have.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let isa = Isa::detect()?;
         Self::from_saved(super::read(path)?, isa).map_err(|error| {
@@ -64,7 +64,7 @@ impl Model {
     /// Writes the model to `path`, whole or not at all.
     ///
     /// # Errors
-    /// As [`write`](super::write).
+    /// As [`write`](super::write()).
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         super::write(path, &self.to_saved())
     }
