@@ -7,7 +7,7 @@
 /// The length of a block of the reduction. It is part of the definition of a result, not a tuning constant.
 pub const KB: usize = 512;
 
-/// The textbook triple loop in f32: c[i][j] = sum over p of a[i][p] b[p][j], each sum in ascending p, each product
+/// The textbook triple loop in f32: `c[i][j]` = sum over p of `a[i][p] b[p][j]`, each sum in ascending p, each product
 /// rounded before it is added. `c` is overwritten. This is the baseline of the benches.
 ///
 /// # Panics

@@ -1,7 +1,7 @@
 //! A network as one would write it in an afternoon: flat f32 vectors, loops over rows, units and inputs, no tricks.
 //!
 //! A rectifier or sigmoid in the hidden layers, softmax and cross-entropy at the end, mini-batches, three optimisers. The
-//! weights are row-major [inputs][outputs], as in most tutorials. This is the baseline that the benches measure the core
+//! weights are row-major `[inputs][outputs]`, as in most tutorials. This is the baseline that the benches measure the core
 //! against, compiled by the same compiler with the same flags. [`Order`] says in which order its loops run.
 
 use crate::gemm::{gemm_naive, gemm_naive_by_rows};
@@ -150,7 +150,7 @@ impl Network {
         }
     }
 
-    /// The weights of layer `l`, row-major [inputs][outputs]; its biases start from zero.
+    /// The weights of layer `l`, row-major `[inputs][outputs]`; its biases start from zero.
     pub fn weight(&self, l: usize) -> &[f32] {
         &self.layers[l].weight.w
     }

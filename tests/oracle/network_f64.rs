@@ -43,7 +43,7 @@ pub enum Loss {
     CrossEntropy,
 }
 
-/// One layer; the weights are row-major [outputs][inputs].
+/// One layer; the weights are row-major `[outputs][inputs]`.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// The number of inputs.
