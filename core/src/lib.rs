@@ -69,3 +69,9 @@ pub use optim::{Adam, AdamW, Optimizer, RmsProp, Sgd};
 pub use tensor::Matrix;
 pub use tensor::activation::Activation;
 pub use train::{Epoch, Flow, History, Monitor, Reduction, Schedule, Stop, Trainer};
+
+/// The examples of the README, compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;
