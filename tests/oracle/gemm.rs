@@ -57,8 +57,7 @@ pub fn gemm_naive_by_rows<'b>(
 /// The contract: the bits that every GEMM of the core must give.
 ///
 /// An element is a chain of fused multiply-adds in ascending p that starts from +0.0 and is restarted every [`KB`]
-/// steps; the sums of the blocks are added in ascending order, to the first block's sum, or to the element of `start`
-/// where there is one ("accumulate").
+/// steps; the sums of the blocks are added in ascending order to zero, or to the element of `start` where there is one ("accumulate").
 ///
 /// # Panics
 /// When `start` is not m * n long.
@@ -80,7 +79,7 @@ pub fn gemm_chain(
                 for p in first..k.min(first + KB) {
                     block = a(i, p).mul_add(b(p, j), block);
                 }
-                value = Some(value.map_or(block, |value| value + block));
+                value = Some(value.unwrap_or(0.0) + block);
             }
             c.push(value.unwrap_or(0.0));
         }

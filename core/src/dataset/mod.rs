@@ -11,6 +11,7 @@ mod gather;
 #[cfg(feature = "files")]
 pub mod idx;
 mod inputs;
+mod non_zeros;
 #[cfg(feature = "files")]
 pub mod options;
 pub mod scaling;
@@ -26,6 +27,7 @@ use crate::error::{Error, Kind};
 use crate::tensor::Matrix;
 
 pub use inputs::Inputs;
+pub use non_zeros::NonZeros;
 pub use scaling::{Scaling, ScalingKind};
 
 /// Inputs and what they should lead to, row by row.

@@ -9,16 +9,41 @@ use std::sync::RwLockReadGuard;
 use super::layer_rows::{HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
 use super::mask::{Draw, Mask, MaskRow};
 use super::share::Share;
-use crate::dataset::{Inputs, Targets};
+use crate::dataset::{Inputs, NonZeros, Targets};
 use crate::isa::Isa;
 use crate::nn::{Loss, Network, RowLoss};
 use crate::team::MOST_THREADS;
 use crate::tensor::MatMut;
-use crate::tensor::gemm::{Epilogue, Rows, RowsByPanels, Segment};
+use crate::tensor::gemm::{
+    Epilogue, NonZeroColumns, Rows, RowsByPanels, Segment, SparseRowsByPanels,
+};
 use crate::tensor::matrix::Aligned;
 
 /// All members' shares, held for reading.
 pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>; MOST_THREADS];
+
+/// Rows of the training data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch<'a> {
+    pub(super) inputs: &'a Inputs,
+    pub(super) targets: &'a Targets,
+    /// Where the inputs are not zero, if they mostly are.
+    pub(super) non_zeros: Option<&'a NonZeros>,
+    pub(super) indices: &'a [u32],
+}
+
+/// The lists of a batch's rows.
+struct Lists<'a> {
+    non_zeros: &'a NonZeros,
+    indices: &'a [u32],
+}
+
+impl NonZeroColumns for Lists<'_> {
+    #[inline(always)]
+    fn row(&self, r: usize) -> &[u16] {
+        self.non_zeros.row(self.indices[r] as usize)
+    }
+}
 
 /// One thread's rows of the batch.
 #[derive(Debug)]
@@ -76,21 +101,15 @@ impl Block {
     }
 
     /// Takes the rows `indices` of the data forward, then their gradients back to every layer's z.
-    pub(super) fn meet(
-        &mut self,
-        shares: &Shares<'_>,
-        data: (&Inputs, &Targets),
-        indices: &[u32],
-        draw: Draw,
-    ) {
-        self.rows = indices.len();
+    pub(super) fn meet(&mut self, shares: &Shares<'_>, batch: &Batch<'_>, draw: Draw) {
+        self.rows = batch.indices.len();
         if self.rows == 0 {
             return;
         }
-        let inputs = data.0.cols();
-        data.0.gather_on(
+        let inputs = batch.inputs.cols();
+        batch.inputs.gather_on(
             self.isa,
-            indices,
+            batch.indices,
             MatMut::new(&mut self.input, self.rows, inputs, self.input_stride),
         );
         if self.input_dropout > 0.0 {
@@ -104,14 +123,14 @@ impl Block {
                 self.isa.dispatch(MaskRow { mask, r, row });
             }
         }
-        self.forward(shares, Some(draw));
+        self.forward(shares, Some((batch, draw)));
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
         self.isa.dispatch(OutputDelta {
             loss: self.loss,
             rows: self.rows,
-            targets: data.1,
-            indices,
+            targets: batch.targets,
+            indices: batch.indices,
             layer,
             results: &mut self.results,
         });
@@ -173,14 +192,14 @@ impl Block {
         self.input.len() / self.input_stride
     }
 
-    fn forward(&mut self, shares: &Shares<'_>, draw: Option<Draw>) {
+    fn forward(&mut self, shares: &Shares<'_>, training: Option<(&Batch<'_>, Draw)>) {
         let last = self.layers.len() - 1;
         for l in 0..=last {
             let (below, layers) = self.layers.split_at_mut(l);
             let layer = &mut layers[0];
             let (a, a_stride) = match below.last() {
                 None => (&self.input[..], self.input_stride),
-                Some(below) if draw.is_some() => (below.given(), below.stride),
+                Some(below) if training.is_some() => (below.given(), below.stride),
                 Some(below) => (&below.output[..], below.stride),
             };
             let mut segments = [Segment { len: 0, lines: &[] }; MOST_THREADS];
@@ -191,23 +210,46 @@ impl Block {
             }
             let by_loss = l == last && self.loss.from_logits();
             let keep = layer.activation.needs_preactivation();
-            self.isa.dispatch(RowsByPanels {
-                a,
-                a_stride,
-                rows: self.rows,
-                segments: &segments[..count],
-                c: &mut layer.output,
-                c_stride: layer.stride,
-                n: layer.outputs,
-                padded: true,
-                add: false,
-                epilogue: Epilogue {
-                    bias: shares.iter().flatten().find_map(|share| share.bias(l)),
-                    preactivation: keep.then_some(&mut layer.preactivation[..]),
-                    activation: (!by_loss).then_some(layer.activation),
-                },
-            });
-            if let Some(draw) = draw.filter(|_| layer.dropout > 0.0) {
+            let epilogue = Epilogue {
+                bias: shares.iter().flatten().find_map(|share| share.bias(l)),
+                preactivation: keep.then_some(&mut layer.preactivation[..]),
+                activation: (!by_loss).then_some(layer.activation),
+            };
+            match training {
+                Some((
+                    &Batch {
+                        non_zeros: Some(non_zeros),
+                        indices,
+                        ..
+                    },
+                    _,
+                )) if l == 0 => {
+                    self.isa.dispatch(SparseRowsByPanels {
+                        a,
+                        a_stride,
+                        rows: self.rows,
+                        columns: Lists { non_zeros, indices },
+                        segments: &segments[..count],
+                        c: &mut layer.output,
+                        c_stride: layer.stride,
+                        n: layer.outputs,
+                        epilogue,
+                    });
+                }
+                _ => self.isa.dispatch(RowsByPanels {
+                    a,
+                    a_stride,
+                    rows: self.rows,
+                    segments: &segments[..count],
+                    c: &mut layer.output,
+                    c_stride: layer.stride,
+                    n: layer.outputs,
+                    padded: true,
+                    add: false,
+                    epilogue,
+                }),
+            }
+            if let Some((_, draw)) = training.filter(|_| layer.dropout > 0.0) {
                 let mask = Mask::new(draw, l + 1, layer.dropout);
                 let (n, stride) = (layer.outputs, layer.stride);
                 let rows = layer
@@ -225,6 +267,11 @@ impl Block {
                 }
             }
         }
+    }
+
+    /// Whether dL/dz of the first layer is finite for all rows last met.
+    pub(super) fn is_finite(&self) -> bool {
+        self.layers[0].finite
     }
 
     /// What layer `l`'s weight gradient takes from these rows.

@@ -14,7 +14,7 @@ use crate::isa::Isa;
 use crate::nn::{Layer, Network};
 use crate::optim::{Optimizer, Update, update};
 use crate::team;
-use crate::tensor::gemm::{ColumnsByPanels, Panels, Rows, Segment, Sink};
+use crate::tensor::gemm::{ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::{LINE, padded};
 
@@ -23,6 +23,18 @@ use crate::tensor::{LINE, padded};
 pub(super) struct Part {
     pub(super) first: bool,
     pub(super) last: bool,
+}
+
+/// How a share learns from one part of a batch.
+#[derive(Debug)]
+pub(super) struct Lesson<'a> {
+    pub(super) part: Part,
+    pub(super) weight_step: Update,
+    pub(super) bias_step: Update,
+    /// Whether the first layer's inputs are mostly zero, and the gradients finite.
+    pub(super) sparse_inputs: bool,
+    /// Room for a strip of the inputs.
+    pub(super) packed: &'a mut [f32],
 }
 
 /// Numbers that an optimiser moves, with all it keeps about them.
@@ -219,32 +231,43 @@ impl Share {
         isa: Isa,
         l: usize,
         pieces: &[Rows<'_>],
-        packed: &mut [f32],
-        part: Part,
-        steps: [&Update; 2],
+        lesson: &mut Lesson<'_>,
     ) {
         let slab = &mut self.slabs[l];
-        let panels = slab.panels();
+        let (panels, part) = (slab.panels(), lesson.part);
         if let Some(bias) = &mut self.biases[l] {
             isa.dispatch(BiasStep {
                 bias,
                 pieces,
                 part,
-                step: steps[1],
+                step: &lesson.bias_step,
             });
         }
-        isa.dispatch(ColumnsByPanels {
-            pieces,
-            columns: slab.rows.clone(),
-            panels,
-            packed,
-            sink: WeightStep {
-                weight: &mut slab.weight,
-                rows: slab.rows.clone(),
-                part,
-                step: steps[0],
-            },
-        });
+        let (columns, rows) = (slab.rows.clone(), slab.rows.clone());
+        let sink = WeightStep {
+            weight: &mut slab.weight,
+            rows,
+            part,
+            step: &lesson.weight_step,
+        };
+        let packed = &mut *lesson.packed;
+        if l == 0 && lesson.sparse_inputs {
+            isa.dispatch(SparseColumnsByPanels {
+                pieces,
+                columns,
+                panels,
+                packed,
+                sink,
+            });
+        } else {
+            isa.dispatch(ColumnsByPanels {
+                pieces,
+                columns,
+                panels,
+                packed,
+                sink,
+            });
+        }
         if part.last {
             slab.transpose();
         }

@@ -19,9 +19,9 @@
 use pulp::{Simd, WithSimd};
 
 use super::blocking::{Caches, KB, columns_in_l2};
+use super::epilogue::Epilogue;
 use super::microkernel;
-use crate::tensor::activation::{Activation, activation_forward};
-use crate::tensor::{LINE, padded};
+use crate::tensor::LINE;
 
 /// Rows of C in one pass over B.
 const MC: usize = 192;
@@ -39,17 +39,6 @@ pub struct Segment<'a> {
     pub len: usize,
     /// `len` lines for each panel.
     pub lines: &'a [[f32; LINE]],
-}
-
-/// What happens to a finished row of C: c = f(c + bias), each part if it is there. Needs padded rows.
-#[derive(Debug, Default)]
-pub struct Epilogue<'a> {
-    /// One value a column.
-    pub bias: Option<&'a [f32]>,
-    /// Where c + bias is kept, in rows of the same stride as C.
-    pub preactivation: Option<&'a mut [f32]>,
-    /// f.
-    pub activation: Option<Activation>,
 }
 
 /// C = A B, or C += A B, and the epilogue.
@@ -95,7 +84,7 @@ impl WithSimd for RowsByPanels<'_> {
 
 /// Cuts `n` into tiles: as many of `most` as leave a rest that 4, 2 and 1 fill (never a lone 2 where two 4 do).
 #[inline(always)]
-fn tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let left = n - start;
@@ -114,7 +103,7 @@ fn tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
 
 /// The part of a segment that falls in steps `from..to`, `start` being the segment's first step: (from, to) within it.
 #[inline(always)]
-fn overlap(start: usize, len: usize, from: usize, to: usize) -> Option<(usize, usize)> {
+pub(super) fn overlap(start: usize, len: usize, from: usize, to: usize) -> Option<(usize, usize)> {
     let (low, high) = (from.max(start), to.min(start + len));
     (low < high).then(|| (low - start, high - start))
 }
@@ -151,7 +140,8 @@ impl RowsByPanels<'_> {
                     }
                 }
             }
-            self.finish(simd, ic, mc);
+            self.epilogue
+                .apply(simd, self.c, self.c_stride, self.n, ic..ic + mc);
         }
     }
 
@@ -206,34 +196,6 @@ impl RowsByPanels<'_> {
                     microkernel::store(simd, acc, &mut line, add);
                     c[..width].copy_from_slice(&line[..width]);
                 }
-            }
-        }
-    }
-
-    /// The epilogue of rows `ic..ic + mc`.
-    #[inline(always)]
-    fn finish<S: Simd>(&mut self, simd: S, ic: usize, mc: usize) {
-        let (n, stride) = (self.n, self.c_stride);
-        let Epilogue {
-            bias,
-            preactivation,
-            activation,
-        } = &mut self.epilogue;
-        if bias.is_none() && preactivation.is_none() && activation.is_none() {
-            return;
-        }
-        for r in ic..ic + mc {
-            let row = &mut self.c[r * stride..][..padded(n)];
-            if let Some(bias) = bias {
-                for (c, bias) in row[..n].iter_mut().zip(&bias[..n]) {
-                    *c += bias;
-                }
-            }
-            if let Some(kept) = preactivation {
-                kept[r * stride..][..padded(n)].copy_from_slice(row);
-            }
-            if let Some(activation) = *activation {
-                activation_forward(simd, activation, row, n);
             }
         }
     }

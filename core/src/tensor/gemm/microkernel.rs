@@ -95,6 +95,47 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
     *acc = sum;
 }
 
+/// The tile of rows of A, packed, by those lines of a panel that `lines_of` names.
+#[inline(always)]
+pub(super) fn listed<S: Simd, const MR: usize, const PV: usize>(
+    simd: S,
+    a: &[[f32; MR]],
+    lines_of: &[u16],
+    panel: &[[f32; LINE]],
+    acc: &mut Acc<S::f32s, MR, 1, PV>,
+) {
+    let mut sum = *acc;
+    for (a, &p) in a.iter().zip(lines_of) {
+        let b = line::<S, PV>(&panel[usize::from(p)]);
+        step(simd, *a, [b], &mut sum);
+    }
+    *acc = sum;
+}
+
+/// The tile of one row of A by packed panels, at the columns that `columns` names; the panels begin at column `start`.
+#[inline(always)]
+pub(super) fn picked<S: Simd, const NP: usize, const PV: usize>(
+    simd: S,
+    a: &[f32],
+    columns: &[u16],
+    start: usize,
+    panels: [&[[f32; LINE]]; NP],
+    acc: &mut Acc<S::f32s, 1, NP, PV>,
+) {
+    let k = panels[0].len();
+    let a = &a[start..start + k];
+    let panels = panels.map(|panel| &panel[..k]);
+    let mut sum = *acc;
+    for &column in columns {
+        // One check for all: the slices are of one length.
+        let p = usize::from(column) - start;
+        let x = a[p];
+        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q][p]));
+        step(simd, [x], b, &mut sum);
+    }
+    *acc = sum;
+}
+
 /// All accumulators zero.
 #[inline(always)]
 pub(super) fn zeros<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
@@ -103,7 +144,7 @@ pub(super) fn zeros<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     [[[simd.splat_f32s(0.0); PV]; NP]; MR]
 }
 
-/// c = acc, or c = c + acc where `add`.
+/// c = 0 + acc, or c = c + acc where `add`: no block's sum is stored as -0.
 #[inline(always)]
 pub(super) fn store<S: Simd, const PV: usize>(
     simd: S,
@@ -113,10 +154,7 @@ pub(super) fn store<S: Simd, const PV: usize>(
 ) {
     let c = S::as_mut_simd_f32s(&mut c[..LINE]).0;
     for j in 0..PV {
-        c[j] = if add {
-            simd.add_f32s(c[j], acc[j])
-        } else {
-            acc[j]
-        };
+        let old = if add { c[j] } else { simd.splat_f32s(0.0) };
+        c[j] = simd.add_f32s(old, acc[j]);
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! **The contract.** Every element of C is a chain of fused multiply-adds that starts from zero and takes the reduction
 //! index in ascending order; after every [`KB`] = 512 steps the chain starts anew, and the sums of the blocks are
-//! added in ascending order (to what C held, where the product is accumulated). No other freedom remains, so tile
+//! added in ascending order to zero (or to what C held, where the product is accumulated). No other freedom remains, so tile
 //! shapes, packing, threads and instruction sets cannot change a bit. The error of an element is at most
 //! (512 + k/512 + 2) 2^-24 sum |a| |b|.
 //!
@@ -13,14 +13,18 @@
 //! (`macrokernel`, `blocking`). Overwriting never reads C, which may hold NaN.
 
 mod blocking;
+mod epilogue;
 mod macrokernel;
 mod microkernel;
 mod pack;
+mod sparse;
 
 use blocking::columns_in_l2;
 pub use blocking::{Caches, KB};
-pub use macrokernel::{ColumnsByPanels, Epilogue, GROUP, Rows, RowsByPanels, Segment, Sink};
+pub use epilogue::Epilogue;
+pub use macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink};
 pub use pack::{Operand, Panels};
+pub use sparse::{NonZeroColumns, SparseColumnsByPanels, SparseRowsByPanels};
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError, RwLock};

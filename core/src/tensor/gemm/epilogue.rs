@@ -1,0 +1,55 @@
+//! What becomes of the rows of a product before anybody else sees them, while they are in a near cache.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use crate::tensor::activation::{Activation, activation_forward};
+use crate::tensor::padded;
+
+/// What happens to a finished row of C: c = f(c + bias), each part if it is there. Needs padded rows.
+#[derive(Debug, Default)]
+pub struct Epilogue<'a> {
+    /// One value a column.
+    pub bias: Option<&'a [f32]>,
+    /// Where c + bias is kept, in rows of the same stride as C.
+    pub preactivation: Option<&'a mut [f32]>,
+    /// f.
+    pub activation: Option<Activation>,
+}
+
+impl Epilogue<'_> {
+    /// Applies it to `rows` of C, n columns and their padding, `stride` apart.
+    #[inline(always)]
+    pub(super) fn apply<S: Simd>(
+        &mut self,
+        simd: S,
+        c: &mut [f32],
+        stride: usize,
+        n: usize,
+        rows: Range<usize>,
+    ) {
+        let Epilogue {
+            bias,
+            preactivation,
+            activation,
+        } = self;
+        if bias.is_none() && preactivation.is_none() && activation.is_none() {
+            return;
+        }
+        for r in rows {
+            let row = &mut c[r * stride..][..padded(n)];
+            if let Some(bias) = bias {
+                for (c, bias) in row[..n].iter_mut().zip(&bias[..n]) {
+                    *c += bias;
+                }
+            }
+            if let Some(kept) = preactivation {
+                kept[r * stride..][..padded(n)].copy_from_slice(row);
+            }
+            if let Some(activation) = *activation {
+                activation_forward(simd, activation, row, n);
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Skipping zeros changes no bit: the sparse products meet the chain oracle with `==`, on every instruction set, and
+//! training on mostly zero inputs gives one result for any number of threads.
+
+use mlp_core::tensor::gemm::{
+    Epilogue, GROUP, KB, NonZeroColumns, Rows, Segment, Sink, SparseColumnsByPanels,
+    SparseRowsByPanels,
+};
+use mlp_core::tensor::{LINE, padded};
+use mlp_core::{Activation, Adam, Dataset, Inputs, Isa, Network, Trainer};
+use oracle::gemm::gemm_chain;
+use oracle::rng::Rng;
+use pulp::Simd;
+
+/// A sparse matrix: about one number in five is not zero, some zeros are negative, one row and one column are all zero.
+fn sparse(rng: &mut Rng, rows: usize, cols: usize) -> Vec<f32> {
+    (0..rows * cols)
+        .map(|i| {
+            let draw = rng.between(0.0, 5.0) as f32;
+            let empty = i / cols == 1 || i % cols == 2;
+            match draw {
+                _ if empty => 0.0,
+                ..1.0 => rng.between(-1.0, 1.0) as f32,
+                1.0..1.5 => -0.0,
+                _ => 0.0,
+            }
+        })
+        .collect()
+}
+
+/// The lists of a row-major matrix.
+struct Lists(Vec<Vec<u16>>);
+
+impl NonZeroColumns for &Lists {
+    fn row(&self, r: usize) -> &[u16] {
+        &self.0[r]
+    }
+}
+
+/// B, k x n, cut into pieces of the reduction and packed into panels.
+fn panels(b: &[f32], n: usize, cuts: &[usize]) -> Vec<Vec<[f32; LINE]>> {
+    cuts.windows(2)
+        .map(|cut| {
+            let mut lines = Vec::new();
+            for first in (0..n).step_by(LINE) {
+                for p in cut[0]..cut[1] {
+                    lines.push(std::array::from_fn(|j| {
+                        if first + j < n {
+                            b[p * n + first + j]
+                        } else {
+                            0.0
+                        }
+                    }));
+                }
+            }
+            lines
+        })
+        .collect()
+}
+
+/// Bit by bit, so that a zero's sign counts.
+fn assert_same_bits(have: impl IntoIterator<Item = f32>, want: &[f32], what: &str) {
+    let bits: Vec<u32> = have.into_iter().map(f32::to_bits).collect();
+    let want: Vec<u32> = want.iter().map(|x| x.to_bits()).collect();
+    assert!(bits == want, "{what}");
+}
+
+#[test]
+fn rows_by_panels() {
+    let mut rng = Rng::new(11);
+    for (m, k, n) in [(3, 5, 1), (4, 513, 17), (5, 784, 64), (3, 1100, 150)] {
+        let a = sparse(&mut rng, m, k);
+        let b: Vec<f32> = (0..k * n).map(|_| rng.between(-1.0, 1.0) as f32).collect();
+        let want = gemm_chain([m, n, k], |i, p| a[i * k + p], |p, j| b[p * n + j], None);
+        let list = |row: &[f32]| {
+            (0..k)
+                .filter(|&p| row[p] != 0.0)
+                .map(|p| p as u16)
+                .collect()
+        };
+        let lists = Lists(a.chunks(k).map(list).collect());
+        for cuts in [vec![0, k], vec![0, k / 3, k / 3, k]] {
+            let pieces = panels(&b, n, &cuts);
+            let segments: Vec<_> = pieces
+                .iter()
+                .zip(cuts.windows(2))
+                .map(|(lines, cut)| Segment {
+                    len: cut[1] - cut[0],
+                    lines,
+                })
+                .collect();
+            for isa in Isa::available() {
+                let mut c = vec![f32::NAN; m * padded(n)];
+                isa.dispatch(SparseRowsByPanels {
+                    a: &a,
+                    a_stride: k,
+                    rows: m,
+                    columns: &lists,
+                    segments: &segments,
+                    c: &mut c,
+                    c_stride: padded(n),
+                    n,
+                    epilogue: Epilogue::default(),
+                });
+                let have = c.chunks(padded(n)).flat_map(|row| row[..n].iter().copied());
+                assert_same_bits(have, &want, &format!("{isa} {m} x {k} x {n}, {cuts:?}"));
+            }
+        }
+    }
+}
+
+/// Collects the strips into C.
+struct Collect<'a> {
+    c: &'a mut [f32],
+    n: usize,
+}
+
+impl Sink for Collect<'_> {
+    fn take<S: Simd>(&mut self, _: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
+        for (r, line) in strip.iter().enumerate() {
+            let width = LINE.min(self.n - j * LINE);
+            self.c[(i + r) * self.n + j * LINE..][..width].copy_from_slice(&line[..width]);
+        }
+    }
+}
+
+#[test]
+fn columns_by_panels() {
+    let mut rng = Rng::new(12);
+    for (m, k, n) in [(5, 3, 1), (37, 128, 17), (100, KB, 64)] {
+        // A is k x m, the product A^T B.
+        let a = sparse(&mut rng, k, m);
+        let b: Vec<f32> = (0..k * n).map(|_| rng.between(-1.0, 1.0) as f32).collect();
+        let want = gemm_chain([m, n, k], |i, p| a[p * m + i], |p, j| b[p * n + j], None);
+        for cuts in [vec![0, k], vec![0, k / 3, k / 3, k]] {
+            let pieces = panels(&b, n, &cuts);
+            let rows: Vec<_> = pieces
+                .iter()
+                .zip(cuts.windows(2))
+                .map(|(lines, cut)| Rows {
+                    a: &a[cut[0] * m..],
+                    stride: m,
+                    len: cut[1] - cut[0],
+                    lines,
+                })
+                .collect();
+            for isa in Isa::available() {
+                let mut c = vec![f32::NAN; m * n];
+                let mut packed = vec![f32::NAN; k * GROUP];
+                // Two threads' shares of the columns: the tiles, and what they skip, differ.
+                for columns in [0..m / 2, m / 2..m] {
+                    isa.dispatch(SparseColumnsByPanels {
+                        pieces: &rows,
+                        columns,
+                        panels: n.div_ceil(LINE),
+                        packed: &mut packed,
+                        sink: Collect { c: &mut c, n },
+                    });
+                }
+                assert_same_bits(c, &want, &format!("{isa} {m} x {k} x {n}, {cuts:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn training_on_sparse_inputs_is_the_same_on_any_threads() {
+    let mut rng = Rng::new(13);
+    let (rows, cols) = (150, 61);
+    let bytes: Vec<u8> = (0..rows * cols)
+        .map(|_| {
+            if rng.between(0.0, 1.0) < 0.8 {
+                0
+            } else {
+                rng.between(0.0, 256.0) as u8
+            }
+        })
+        .collect();
+    let labels = (0..rows as u32).map(|row| row * 7 % 3).collect();
+    let inputs = Inputs::from_bytes(bytes, rows, cols).expect("as many bytes");
+    assert!(
+        inputs.non_zeros(Isa::SCALAR, 0.4).is_some(),
+        "the inputs are sparse"
+    );
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let data = Dataset::classes(inputs, labels, names).expect("good labels");
+    let train = |isa: Isa, threads: usize| {
+        let mut network = Network::builder(cols)
+            .dropout(0.1)
+            .dense(19, Activation::Tanh)
+            .dense(3, Activation::Softmax)
+            .isa(isa)
+            .build()
+            .expect("a good network");
+        let history = Trainer::new(Adam::new(0.01))
+            .batch_size(32)
+            .epochs(3)
+            .threads_exactly(threads)
+            .fit(&mut network, &data, None)
+            .expect("it trains");
+        let weights: Vec<u32> = network
+            .layers()
+            .iter()
+            .flat_map(|layer| layer.weight().to_vec())
+            .map(f32::to_bits)
+            .collect();
+        (weights, history.epochs[2].loss.to_bits())
+    };
+    let want = train(Isa::SCALAR, 1);
+    for isa in Isa::available() {
+        for threads in [1, 2, 3, 8] {
+            assert!(train(isa, threads) == want, "{isa}, {threads} threads");
+        }
+    }
+}
