@@ -16,6 +16,11 @@ pub struct Update {
 }
 
 impl Update {
+    /// Whether a zero gradient leaves every weight as it is: plain gradient descent without a penalty.
+    pub fn ignores_zeros(&self) -> bool {
+        matches!(self.rule, Rule::Sgd { .. }) && self.penalty.is_none()
+    }
+
     /// The same step for gradients that are still to be multiplied by `factor`: 1 / batch for a sum over the batch.
     #[must_use]
     pub fn scaled(mut self, factor: f32) -> Self {

@@ -327,6 +327,11 @@ struct WeightStep<'a> {
 
 impl Sink for WeightStep<'_> {
     #[inline(always)]
+    fn ignores_zeros(&self) -> bool {
+        self.part.first && self.part.last && self.step.ignores_zeros()
+    }
+
+    #[inline(always)]
     fn take<S: Simd>(&mut self, simd: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
         let at = (j * self.rows.len() + i - self.rows.start) * LINE;
         self.weight

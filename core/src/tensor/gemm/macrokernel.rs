@@ -222,6 +222,12 @@ pub trait Sink {
         false
     }
 
+    /// Whether a strip of nothing but zeros would change nothing, and need not be handed over.
+    #[inline(always)]
+    fn ignores_zeros(&self) -> bool {
+        false
+    }
+
     /// Rows `i..i + strip.len()` of C, columns 16 j .. 16 j + 16; the strip may be overwritten.
     fn take<S: Simd>(&mut self, simd: S, i: usize, j: usize, strip: &mut [[f32; LINE]]);
 }

@@ -185,6 +185,9 @@ impl<K: Sink> SparseColumnsByPanels<'_, K> {
             }
             *end = count;
         }
+        if count == 0 && self.sink.ignores_zeros() {
+            return;
+        }
         let mut strip = [[0.0; LINE]; MR];
         for j in 0..self.panels {
             let add = self.sink.begin(first, j, &mut strip);
