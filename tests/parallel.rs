@@ -195,6 +195,8 @@ fn a_row_alone_is_the_row_among_others() {
                 );
             }
             assert_eq!(net.predict(data.inputs()), all, "{isa}");
+            let none = net.predict(&data.inputs().select(&[]));
+            assert_eq!((none.rows(), none.cols()), (0, 10), "{isa}");
             let given = data.inputs().to_matrix();
             let mut scratch = Scratch::new(&net);
             for r in (0..301).step_by(17) {

@@ -60,6 +60,9 @@ impl Network {
             inputs.cols()
         );
         let mut result = Matrix::zeros(rows, self.outputs());
+        if rows == 0 {
+            return result;
+        }
         let stride = result.row_stride();
         let pays = rows.saturating_mul(self.flops_per_row()) / FLOPS_PER_THREAD;
         let share = rows
