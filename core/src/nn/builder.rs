@@ -100,6 +100,28 @@ impl Builder {
     /// When there is no layer, one without inputs or units or too many, a dropout rate outside 0 <= rate < 1 or after
     /// the last layer, a bad number of an activation or initialiser, or a bad `MLP_FAST_ISA`.
     pub fn build(self) -> Result<Network, Error> {
+        // All of it before the first weight is drawn: a fault in the last layer is told at once.
+        self.check()?;
+        let isa = self.isa.map_or_else(Isa::detect, Ok)?;
+        let mut rng = Rng::stream(self.seed, "init");
+        let mut inputs = self.inputs;
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for plan in self.layers {
+            let weight = self
+                .init
+                .draw(inputs, plan.units, plan.activation, &mut rng);
+            layers.push(Layer::new(
+                &weight,
+                plan.bias,
+                plan.activation,
+                plan.dropout,
+            ));
+            inputs = plan.units;
+        }
+        Ok(Network { layers, isa })
+    }
+
+    fn check(&self) -> Result<(), Error> {
         let fault = |message: String| Err(Error::new(Kind::Setting, message));
         if self.layers.is_empty() {
             return fault("a network needs at least one layer".into());
@@ -108,11 +130,8 @@ impl Builder {
             return fault("dropout after the last layer would only blur the answer".into());
         }
         self.init.check()?;
-        let isa = self.isa.map_or_else(Isa::detect, Ok)?;
-        let mut rng = Rng::stream(self.seed, "init");
         let mut inputs = self.inputs;
-        let mut layers = Vec::with_capacity(self.layers.len());
-        for (l, plan) in self.layers.into_iter().enumerate() {
+        for (l, plan) in self.layers.iter().enumerate() {
             for (count, what) in [(inputs, "inputs"), (plan.units, "units")] {
                 if count == 0 || count > MOST_UNITS {
                     return fault(format!(
@@ -135,17 +154,8 @@ impl Builder {
                 ));
             }
             plan.activation.check()?;
-            let weight = self
-                .init
-                .draw(inputs, plan.units, plan.activation, &mut rng);
-            layers.push(Layer::new(
-                &weight,
-                plan.bias,
-                plan.activation,
-                plan.dropout,
-            ));
             inputs = plan.units;
         }
-        Ok(Network { layers, isa })
+        Ok(())
     }
 }
