@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use mlp_core::Kind;
-use mlp_core::model_file::{check_writable, write_atomically};
+use mlp_core::model_file::{check_writable, stage, write_atomically};
 
 fn write(path: &Path, text: &str) -> Result<(), mlp_core::Error> {
     write_atomically(path, |file| file.write_all(text.as_bytes()))
@@ -121,4 +121,18 @@ fn links_stay_links_and_devices_stay_devices() {
     write(&null, "into the void").unwrap();
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
     assert_eq!(files_in(dir.path()), ["link", "null", "target"]);
+}
+
+#[test]
+fn a_staged_file_appears_when_it_is_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let (kept, dropped) = (dir.path().join("kept"), dir.path().join("dropped"));
+    write(&kept, "old").unwrap();
+    let staged = stage(&kept, |file| file.write_all(b"new")).unwrap();
+    drop(stage(&dropped, |file| file.write_all(b"new")).unwrap());
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "old");
+    assert!(!dropped.exists());
+    staged.publish().unwrap();
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "new");
+    assert_eq!(files_in(dir.path()), ["kept"]);
 }

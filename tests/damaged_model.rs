@@ -142,6 +142,7 @@ fn faults_of_the_metadata_are_named() {
         ("/preprocessing/columns", json!(["a"]), "the names of 3 input columns, found 1"),
         ("/preprocessing/columns", json!(["a", 2]), "to be a list of texts, found a list"),
         ("/target/names", json!(["a"]), "expected the names of 2 classes, one for each output"),
+        ("/target/names", json!(["a", "a"]), "a name of its own, found two classes `a`"),
         ("/target/task", json!("dance"), "to be classes or values, found dance"),
     ] {
         let fault = fault_of_entry(|e| *e.pointer_mut(place).unwrap() = value);

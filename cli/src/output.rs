@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use mlp_core::model_file::{check_writable, write_atomically};
+use mlp_core::model_file::{Staged, check_writable, stage, write_atomically};
 
 use crate::failure::Failure;
 
@@ -30,6 +30,19 @@ impl Output {
     /// The path as the user wrote it.
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Whether it is there and no plain file, but a device or a pipe.
+    pub(crate) fn is_special(&self) -> bool {
+        fs::metadata(&self.0).is_ok_and(|found| !found.is_file())
+    }
+
+    /// Writes the file under a passing name, to be published later.
+    pub(crate) fn stage(
+        &self,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Staged, Failure> {
+        Ok(stage(&self.0, content)?)
     }
 
     /// Writes the file: the whole of it, or, on a failure, nothing.

@@ -78,7 +78,7 @@ fn fit(
     parts: &Parts,
     network: &mut Network,
 ) -> Result<History, Failure> {
-    let rows = args.epochs as u64 * parts.train.len() as u64;
+    let rows = (args.epochs as u64).saturating_mul(parts.train.len() as u64);
     let progress = Progress::new(rows, args.quiet, args.verbose);
     let result = settings
         .trainer(args)
@@ -126,13 +126,18 @@ fn note(args: &TrainArgs, parts: &Parts, network: &Network, told: &Map<String, V
 /// The model file and what goes beside it.
 struct Outputs {
     model: Output,
-    curves: Output,
-    history: Output,
+    /// The curves and the history, unless the model goes to a device (`/dev/null`): nothing belongs beside that.
+    beside: Option<[Output; 2]>,
 }
 
 impl Outputs {
     fn claim(args: &TrainArgs) -> Result<Self, Failure> {
         let model = &args.output;
+        if model.as_os_str() == "-" {
+            return Err(Failure::usage(
+                "-o -: a model goes to a file, with its curves and its history beside it",
+            ));
+        }
         let beside = |extension| {
             let path = model.with_extension(extension);
             if path == *model {
@@ -146,15 +151,19 @@ impl Outputs {
         let (curves, history) = (beside("svg")?, beside("jsonl")?);
         let mut inputs = vec![Path::new(&args.data)];
         inputs.extend(args.validation_data.as_deref().map(Path::new));
-        Ok(Self {
-            model: Output::claim(model, &inputs)?,
-            curves: Output::claim(&curves, &inputs)?,
-            history: Output::claim(&history, &inputs)?,
-        })
+        let model = Output::claim(model, &inputs)?;
+        let beside = if model.is_special() {
+            None
+        } else {
+            Some([
+                Output::claim(&curves, &inputs)?,
+                Output::claim(&history, &inputs)?,
+            ])
+        };
+        Ok(Self { model, beside })
     }
-}
 
-impl Outputs {
+    /// Writes all files or none.
     fn write(
         &self,
         model: &Model,
@@ -162,25 +171,35 @@ impl Outputs {
         history: &History,
         kept: usize,
     ) -> Result<(), Failure> {
-        let points: Vec<Point> = history.epochs.iter().map(point).collect();
-        let curves = curves_svg(title, &points, Some(kept));
-        self.curves
-            .write(|file| file.write_all(curves.as_bytes()))?;
-        self.history.write(|file| {
-            history
-                .epochs
-                .iter()
-                .try_for_each(|epoch| writeln!(file, "{}", history_line(epoch)))
-        })?;
+        let staged = model.stage(self.model.path())?;
+        if let Some([curves_file, history_file]) = &self.beside {
+            let points: Vec<Point> = history.epochs.iter().map(point).collect();
+            let curves = curves_svg(title, &points, Some(kept));
+            let curves = curves_file.stage(|file| file.write_all(curves.as_bytes()))?;
+            let lines = history_file.stage(|file| {
+                history
+                    .epochs
+                    .iter()
+                    .try_for_each(|epoch| writeln!(file, "{}", history_line(epoch)))
+            })?;
+            curves.publish()?;
+            lines.publish()?;
+        }
         // The model last: where it is, the others are.
-        Ok(model.save(self.model.path())?)
+        Ok(staged.publish()?)
     }
 
     /// `wrote model.safetensors, model.svg and model.jsonl`.
     fn wrote(&self) -> String {
-        let [model, curves, history] =
-            [&self.model, &self.curves, &self.history].map(|output| output.path().display());
-        format!("wrote {model}, {curves} and {history}")
+        let model = self.model.path().display();
+        match &self.beside {
+            Some([curves, history]) => format!(
+                "wrote {model}, {} and {}",
+                curves.path().display(),
+                history.path().display()
+            ),
+            None => format!("wrote {model}"),
+        }
     }
 }
 

@@ -18,10 +18,23 @@ pub fn write_atomically(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
+    stage(path, content)?.publish()
+}
+
+/// The first half of [`write_atomically`]: all that can go wrong with a disk, so that of several files, each staged before
+/// the first is published, all appear or none.
+///
+/// # Errors
+/// As those of [`write_atomically`].
+pub fn stage(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Staged, Error> {
     let failed = |cause: io::Error| Error::io("cannot write", path, &cause);
     let Some(target) = plain_target(path)? else {
         let mut file = OpenOptions::new().write(true).open(path).map_err(failed)?;
-        return content(&mut file).map_err(failed);
+        content(&mut file).map_err(failed)?;
+        return Ok(Staged(None));
     };
     let (temporary, file) = Temporary::beside(&target).map_err(failed)?;
     let mut file = BufWriter::new(file);
@@ -31,10 +44,29 @@ pub fn write_atomically(
         file.set_permissions(old.permissions()).map_err(failed)?;
     }
     file.sync_all().map_err(failed)?;
-    drop(file);
-    temporary.rename_to(&target).map_err(failed)?;
-    sync_directory(&target);
-    Ok(())
+    Ok(Staged(Some((temporary, target))))
+}
+
+/// A file that is written and not yet in its place; dropped, it leaves nothing.
+#[must_use = "a staged file appears only when it is published"]
+#[derive(Debug)]
+pub struct Staged(Option<(Temporary, PathBuf)>);
+
+impl Staged {
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// Of [`Kind::Io`], naming the path, when it cannot be renamed to.
+    pub fn publish(self) -> Result<(), Error> {
+        let Some((temporary, target)) = self.0 else {
+            return Ok(());
+        };
+        temporary
+            .rename_to(&target)
+            .map_err(|cause| Error::io("cannot write", &target, &cause))?;
+        sync_directory(&target);
+        Ok(())
+    }
 }
 
 /// Checks, before the work of hours, that [`write_atomically`] will be able to write `path`. It touches nothing that is there.
@@ -93,6 +125,7 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 /// A file of a passing name, removed when dropped unless it was renamed.
+#[derive(Debug)]
 struct Temporary {
     path: PathBuf,
     renamed: bool,

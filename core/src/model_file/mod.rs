@@ -22,10 +22,12 @@ mod model;
 mod read;
 mod write;
 
-pub use atomic::{check_writable, write_atomically};
+pub use atomic::{Staged, check_writable, stage, write_atomically};
 pub use model::Model;
 pub use read::{from_bytes, read};
-pub use write::{to_bytes, write};
+pub use write::{stage_model, to_bytes, write};
+
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -200,7 +202,7 @@ impl TargetMeta {
         let names = self.names.len();
         let fits = names == outputs || self.task == Task::Classes && outputs == 1 && names == 2;
         if fits {
-            return Ok(());
+            return self.check_names();
         }
         let what = match self.task {
             Task::Classes => "classes",
@@ -209,6 +211,17 @@ impl TargetMeta {
         fault(format!(
             "expected the names of {outputs} {what}, one for each output, found {names}"
         ))
+    }
+
+    /// A prediction is told by the name of its class, which must therefore be no other's.
+    fn check_names(&self) -> Result<(), Error> {
+        let mut seen = BTreeSet::new();
+        match self.names.iter().find(|&name| !seen.insert(name)) {
+            Some(name) if self.task == Task::Classes => fault(format!(
+                "expected each class to have a name of its own, found two classes `{name}`"
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Preprocessing, Saved, SavedLayer, TargetMeta, Task};
+use super::{Preprocessing, Saved, SavedLayer, Staged, TargetMeta, Task};
 use crate::dataset::options::Expected;
 use crate::dataset::{Dataset, Inputs, Scaling, Targets};
 use crate::error::{Error, Kind};
@@ -67,6 +67,14 @@ impl Model {
     /// As [`write`](super::write()).
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         super::write(path, &self.to_saved())
+    }
+
+    /// The first half of [`save`](Self::save): see [`stage`](super::stage()).
+    ///
+    /// # Errors
+    /// As those of [`save`](Self::save).
+    pub fn stage(&self, path: &Path) -> Result<Staged, Error> {
+        super::stage_model(path, &self.to_saved())
     }
 
     /// What data must be like for this model to predict from it or to be measured on it.

@@ -6,18 +6,26 @@ use std::path::Path;
 
 use safetensors::{Dtype, View};
 
-use super::{MAX_HEADER, METADATA_KEY, Saved, fault, header, write_atomically};
+use super::{MAX_HEADER, METADATA_KEY, Saved, Staged, fault, header, stage};
 use crate::error::Error;
 use crate::tensor::Matrix;
 
-/// Writes the model to `path`, whole or not at all: see [`write_atomically`].
+/// Writes the model to `path`, whole or not at all: see [`write_atomically`](super::write_atomically).
 ///
 /// # Errors
 /// When the parts of the model do not fit each other or hold numbers that are not finite, or when the file cannot be written.
 pub fn write(path: &Path, saved: &Saved) -> Result<(), Error> {
+    stage_model(path, saved)?.publish()
+}
+
+/// The first half of [`write`]: see [`stage`].
+///
+/// # Errors
+/// As those of [`write`].
+pub fn stage_model(path: &Path, saved: &Saved) -> Result<Staged, Error> {
     let place = |error: Error| error.at(path.display().to_string());
     let bytes = to_bytes(saved).map_err(place)?;
-    write_atomically(path, |file| file.write_all(&bytes))
+    stage(path, |file| file.write_all(&bytes))
 }
 
 /// The bytes of the file: the same for equal models.
