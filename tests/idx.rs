@@ -110,8 +110,8 @@ fn bad_images_are_refused() {
             "the header promises 4294967295 images of 4294967295 x 4294967295 pixels, more than there can be",
         ),
         (
-            &images(60_000, 1 << 15, 1 << 15, &[1; 100]),
-            "the header promises 60000 images of 32768 x 32768 pixels (64424509440000 bytes), but the file ends after 100",
+            &images(100, 10, 10, &[1; 100]),
+            "the header promises 100 images of 10 x 10 pixels (10000 bytes), but the file ends after 100",
         ),
     ];
     for (i, (content, told)) in cases.iter().enumerate() {
@@ -193,6 +193,31 @@ fn reading_stops_at_what_the_header_promises() {
         error.ends_with("1 images of 2 x 3 pixels (6 bytes), but more bytes follow"),
         "{error}"
     );
+}
+
+/// 64 MB of zeros packed into 64 kB, of which the header promises terabytes: refused before a pixel is unpacked.
+#[test]
+fn more_than_can_be_packed_is_not_believed() {
+    let folder = Folder::new();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder
+        .write_all(&images(1 << 31, 28, 28, &vec![0; 64 << 20]))
+        .expect("a Vec takes all");
+    let path = folder.file("bomb.gz", &encoder.finish().expect("a Vec takes all"));
+    let error = read_images(&path).expect_err("a bad file").to_string();
+    assert!(
+        error.ends_with("(1683627180032 bytes), more than can be packed into this file"),
+        "{error}"
+    );
+    let path = folder.file("raw", &images(60_000, 1 << 15, 1 << 15, &[1; 100]));
+    let error = read_images(&path).expect_err("a bad file").to_string();
+    assert!(
+        error.ends_with("(64424509440000 bytes), but the file ends after 100"),
+        "{error}"
+    );
+    // The most that deflate can do is believed.
+    let black = packed(&images(1000, 100, 100, &vec![0; 10_000_000]));
+    assert!(read_images(&folder.file("black.gz", &black)).is_ok());
 }
 
 #[test]

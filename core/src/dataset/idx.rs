@@ -21,6 +21,9 @@ use crate::error::{Error, Kind};
 const IMAGES: u32 = 2051;
 const LABELS: u32 = 2049;
 
+/// No byte of deflate unpacks to more than 1032 (a run of 258 takes two bits); rounded up.
+const UNPACKED_OF_BYTE: u64 = 1100;
+
 /// Reads images, one a row, as bytes.
 ///
 /// # Errors
@@ -108,6 +111,8 @@ pub(super) fn sort_of(path: &Path) -> Result<Sort, Error> {
 struct IdxFile {
     path: PathBuf,
     source: Source,
+    /// More bytes than it can hold, where that is known.
+    limit: Option<u64>,
 }
 
 enum Source {
@@ -139,19 +144,24 @@ impl Source {
 impl IdxFile {
     fn open(path: &Path) -> Result<Self, Error> {
         let unreadable = |cause: io::Error| Error::io("cannot read", path, &cause);
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(unreadable)?);
+        let file = File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?;
+        let length = length.is_file().then_some(length.len());
+        let mut file = BufReader::with_capacity(1 << 16, file);
         let start = file.fill_buf().map_err(unreadable)?;
         if start.is_empty() {
             return Err(Error::new(Kind::Data, "the file is empty").at(path.display().to_string()));
         }
-        let source = if start.starts_with(&[0x1F, 0x8B]) {
-            Source::Packed(GzDecoder::new(file))
+        let (source, limit) = if start.starts_with(&[0x1F, 0x8B]) {
+            let limit = length.map(|length| length.saturating_mul(UNPACKED_OF_BYTE));
+            (Source::Packed(GzDecoder::new(file)), limit)
         } else {
-            Source::Plain(file)
+            (Source::Plain(file), None)
         };
         Ok(Self {
             path: path.to_owned(),
             source,
+            limit,
         })
     }
 
@@ -200,11 +210,18 @@ impl IdxFile {
 
     /// The bytes after the header: exactly `total`, which the header told as `promise`.
     fn body(&mut self, total: usize, promise: &str) -> Result<Vec<u8>, Error> {
+        if self.limit.is_some_and(|limit| total as u64 > limit) {
+            return Err(self.wrong(format!(
+                "the header promises {promise} ({total} bytes), more than can be packed into this file"
+            )));
+        }
         let mut bytes = Vec::new();
         while bytes.len() < total {
             let before = bytes.len();
             let room = (total - before).min(before.max(1 << 20));
-            bytes.reserve_exact(room);
+            bytes.try_reserve_exact(room).map_err(|_| {
+                self.wrong(format!("{promise} ({total} bytes) do not fit into memory"))
+            })?;
             let read = (&mut self.source).take(room as u64).read_to_end(&mut bytes);
             match read {
                 Ok(count) if count == room => {}
