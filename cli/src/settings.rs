@@ -204,7 +204,7 @@ fn optimizer(args: &TrainArgs) -> Result<Optimizer, Failure> {
             .set(setting.map_or(name, |(key, _)| key), given)
             .map_err(|error| {
                 let option = name.replace('_', "-");
-                Failure::usage(format!("--{option} {given}: {error}"))
+                Failure::usage(format!("--{option} {given:?}: {error}"))
             })?;
     }
     Ok(optimizer)

@@ -98,19 +98,20 @@ enum Range {
 fn in_range(owner: &str, key: &str, value: f64, range: Range) -> Result<(), Error> {
     let f32_value = value as f32;
     let (good, need) = match range {
-        Range::NotNegative => (f32_value >= 0.0, "a finite number, not negative"),
+        Range::NotNegative => (f32_value >= 0.0, "a finite f32, not negative"),
         Range::Share => (
             value >= 0.0 && f32_value < 1.0,
             "a number from 0 up to but not 1",
         ),
-        Range::Positive => (f32_value >= f32::MIN_POSITIVE, "a finite number above 0"),
+        Range::Positive => (f32_value >= f32::MIN_POSITIVE, "a finite f32 above 0"),
     };
     if good && f32_value.is_finite() {
         return Ok(());
     }
     Err(Error::new(
         Kind::Setting,
-        format!("{owner}: {key} is {value}, and must be {need}"),
+        // {:?} writes 1e300 as such, and not in 301 digits.
+        format!("{owner}: {key} is {value:?}, and must be {need}"),
     ))
 }
 
