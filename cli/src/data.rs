@@ -42,6 +42,13 @@ impl Parts {
             args::Task::Classes => Task::Classes,
             args::Task::Values => Task::Values,
         };
+        if args.task == args::Task::Values && !source::is_table(&args.data, &options)? {
+            return Err(Failure::usage(format!(
+                "--task values is for tables, and the answers of {} are classes",
+                args.data
+            )));
+        }
+        columns_to_choose(&args.data, &options)?;
         let loaded = source::open(&args.data, &options)?;
         let all = match args.source.take {
             Some(rows) => loaded.train.take(rows),
@@ -56,6 +63,9 @@ impl Parts {
             }
             None => hold_out(all, args)?,
         };
+        train.several_classes().map_err(|error| {
+            Failure::Failed(format!("{}: of the rows to train on, {error}", args.data))
+        })?;
         let scaling = Scaling::fit(&settings.scaling, train.inputs())?;
         let scaled = |rows: Dataset| rows.scaled(scaling.clone());
         Ok(Self {
@@ -93,7 +103,15 @@ pub(crate) fn model(path: &Path, machine: &MachineArgs) -> Result<Model, Failure
 
 /// The rows of a data set, with their answers in the model's order.
 pub(crate) fn with_answers(model: &Model, data: &str, args: &DataArgs) -> Result<Dataset, Failure> {
-    let rows = source::open_test(data, &options_for(model, args))?;
+    let options = options_for(model, args);
+    columns_to_choose(data, &options)?;
+    let rows = source::open_test(data, &options)?;
+    let (told, known) = (model.target.names.len(), rows.targets().width());
+    if told != known {
+        return Err(Failure::Failed(format!(
+            "{data}: the model tells {told} values of a row, and the data has {known} to compare with"
+        )));
+    }
     Ok(match args.take {
         Some(count) => rows.take(count),
         None => rows,
@@ -102,11 +120,23 @@ pub(crate) fn with_answers(model: &Model, data: &str, args: &DataArgs) -> Result
 
 /// The rows of a data set without their answers.
 pub(crate) fn inputs(model: &Model, data: &str, args: &DataArgs) -> Result<Inputs, Failure> {
-    let rows = source::open_inputs(data, &options_for(model, args))?;
+    let options = options_for(model, args);
+    columns_to_choose(data, &options)?;
+    let rows = source::open_inputs(data, &options)?;
     Ok(match args.take {
         Some(count) if count < rows.rows() => rows.select(&(0..count).collect::<Vec<_>>()),
         _ => rows,
     })
+}
+
+/// Images have no columns among which a label could be named.
+fn columns_to_choose(data: &str, options: &SourceOptions) -> Result<(), Failure> {
+    match &options.read.label {
+        Some(label) if !source::is_table(data, options)? => Err(Failure::usage(format!(
+            "--label {label}: {data} has no columns, its labels are known"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn source_options(args: &DataArgs) -> SourceOptions {

@@ -232,6 +232,26 @@ impl Dataset {
         counts
     }
 
+    /// Makes sure that there is something to learn: rows of at least two classes, or values.
+    ///
+    /// # Errors
+    /// When all rows have the same class.
+    pub fn several_classes(&self) -> Result<(), Error> {
+        let Targets::Classes { labels, names } = &self.targets else {
+            return Ok(());
+        };
+        match labels.first() {
+            Some(first) if labels.iter().all(|label| label == first) => Err(Error::new(
+                Kind::Data,
+                format!(
+                    "all rows have the same class, `{}`; at least two are needed",
+                    names[*first as usize]
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// A copy of these rows, in this order.
     ///
     /// # Panics

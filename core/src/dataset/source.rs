@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::options::{Expected, LabelUse, ReadOptions};
 use crate::dataset::suggest::closest;
-use crate::dataset::{Dataset, Inputs, Targets, csv, digits, idx};
+use crate::dataset::{Dataset, Inputs, csv, digits, idx};
 use crate::error::{Error, Kind};
 
 /// The environment variable that names the folder of data sets.
@@ -58,8 +58,8 @@ pub struct Loaded {
 pub fn open(data: &str, options: &SourceOptions) -> Result<Loaded, Error> {
     let (train, test, label) = match Source::find(data, options)? {
         Source::Digits => {
-            let test = digits(options, true)?;
-            (digits(options, false)?, Some(test), None)
+            let train = digits(options, false)?;
+            (train, Some(digits(options, true)?), None)
         }
         Source::Folder(folder) => {
             let train =
@@ -77,13 +77,21 @@ pub fn open(data: &str, options: &SourceOptions) -> Result<Loaded, Error> {
             (train, None, label)
         }
     };
-    several_classes(&train).map_err(|error| error.at(data))?;
+    train.several_classes().map_err(|error| error.at(data))?;
     Ok(Loaded {
         train,
         test,
         name: data.to_owned(),
         label,
     })
+}
+
+/// Whether that data is a table, whose columns can be chosen from: a CSV, and no images.
+///
+/// # Errors
+/// When there is no such data.
+pub fn is_table(data: &str, options: &SourceOptions) -> Result<bool, Error> {
+    Source::find(data, options).map(|source| matches!(source, Source::Csv(_)))
 }
 
 /// Opens labelled data to evaluate on: the test part of a source that has one, else all of it. With
@@ -243,11 +251,19 @@ fn labels_beside(images: &Path) -> Option<PathBuf> {
 }
 
 fn no_files(folder: &Path, part: &str) -> Error {
-    let [images, ..] = file_names(part, "images", 3);
-    let [labels, ..] = file_names(part, "labels", 1);
+    let missing: Vec<String> = [("images", 3), ("labels", 1)]
+        .into_iter()
+        .filter(|&(what, dimensions)| find_file(folder, part, what, dimensions).is_none())
+        .map(|(what, dimensions)| {
+            let [name, ..] = file_names(part, what, dimensions);
+            name
+        })
+        .collect();
+    let files = if missing.len() == 1 { "file" } else { "files" };
+    let missing = missing.join(" and ");
     Error::new(
         Kind::Io,
-        format!("the folder has no IDX files {images} and {labels} (packed or not)"),
+        format!("the folder has no IDX {files} {missing} (packed or not)"),
     )
     .at(folder.display().to_string())
 }
@@ -290,23 +306,6 @@ fn unknown(data: &str) -> Error {
         Kind::Io,
         format!("`{data}` is no file, no folder and none of the names {names}{meant}"),
     )
-}
-
-/// A data set to train on must show at least two classes.
-fn several_classes(train: &Dataset) -> Result<(), Error> {
-    let Targets::Classes { labels, names } = train.targets() else {
-        return Ok(());
-    };
-    match labels.first() {
-        Some(first) if labels.iter().all(|label| label == first) => Err(Error::new(
-            Kind::Data,
-            format!(
-                "all rows have the same class, `{}`; at least two are needed",
-                names[*first as usize]
-            ),
-        )),
-        _ => Ok(()),
-    }
 }
 
 fn fit_to(dataset: Dataset, expected: &Expected) -> Result<Dataset, Error> {
