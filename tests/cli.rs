@@ -14,3 +14,7 @@ mod choices;
 /// Bad input: one sentence, the right exit code, nothing written.
 #[path = "cli/faults.rs"]
 mod faults;
+
+/// Hostile input: numbers too large, outputs that are no files, models and data that do not go together.
+#[path = "cli/limits.rs"]
+mod limits;

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     let text = if args.json {
         format!("{}\n", measured.json())
     } else {
-        measured.text()
+        format!("{}\n", measured.text())
     };
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(())

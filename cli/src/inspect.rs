@@ -103,7 +103,7 @@ fn to_text(model: &Model) -> String {
         )
     ));
     if let Some(column) = &model.target.column {
-        lines.push(format!("label column   {column}"));
+        lines.push(format!("label column   {}", on_one_line(column)));
     }
     if let Value::Object(record) = &model.record {
         lines.push(String::new());
@@ -124,9 +124,19 @@ fn preprocessing(model: &Model) -> String {
     }
 }
 
+/// A name from a CSV may have line breaks.
+fn on_one_line(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// `3 classes: a, b, c`, shortened where there are many.
 fn listed(what: &str, names: &[String]) -> String {
-    let shown = names[..names.len().min(LISTED)].join(", ");
+    let shown: Vec<String> = names
+        .iter()
+        .take(LISTED)
+        .map(|name| on_one_line(name))
+        .collect();
+    let shown = shown.join(", ");
     let rest = if names.len() > LISTED { ", .." } else { "" };
     format!("{} {what}: {shown}{rest}", names.len())
 }

@@ -13,7 +13,7 @@ use mlp_core::{Error, Isa};
 
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::BatchSize;
-use value::count;
+use value::{count, seed};
 
 /// Train and run multi-layer perceptrons on the CPU: a data file in, a model and a picture of how it learned out.
 #[derive(Debug, Parser)]
@@ -155,7 +155,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", value_parser = count, default_value = "10000")]
     pub(crate) rows: usize,
     /// Seed: the same seed gives the same file everywhere
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", value_parser = seed, default_value = "1")]
     pub(crate) seed: u64,
     /// File to write, `-` for standard output
     #[arg(short, long, value_name = "FILE", default_value = "digits.csv")]

@@ -9,7 +9,7 @@ use mlp_core::nn::{Init, Loss};
 use mlp_core::optim::Optimizer;
 use mlp_core::tensor::activation::Activation;
 
-use super::value::{BatchSize, Hidden, count, not_negative, number, share};
+use super::value::{BatchSize, Hidden, count, not_negative, number, seed, share};
 use super::{DataArgs, MachineArgs};
 
 /// Train a network and write its model, learning curves and history.
@@ -185,7 +185,8 @@ pub(crate) struct TrainArgs {
         short,
         long,
         value_name = "N",
-        default_value_t = 1,
+        value_parser = seed,
+        default_value = "1",
         help_heading = "Training"
     )]
     pub(crate) seed: u64,

@@ -55,6 +55,13 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A whole number from 0 to 2^64 - 1.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| format!("`{text}` is not a whole number from 0 to {}", u64::MAX))
+}
+
 /// A finite number.
 pub(crate) fn number(text: &str) -> Result<f64, String> {
     text.trim()
