@@ -29,7 +29,7 @@ const ACTIVATIONS: [Activation; 9] = [
 const LR: f64 = 64.0;
 
 /// Below this size of a gradient, its error is measured against this.
-const FLOOR: f64 = 1e-3;
+const FLOOR: f64 = 1e-4;
 
 const ROWS: usize = 7;
 const INPUTS: usize = 5;
