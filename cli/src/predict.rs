@@ -5,7 +5,9 @@ use std::path::Path;
 
 use mlp_core::metrics::predicted_class;
 use mlp_core::model_file::{Model, Task};
+use mlp_core::nn::Layer;
 use mlp_core::tensor::Matrix;
+use mlp_core::tensor::activation::Activation;
 
 use crate::args::{Format, PredictArgs};
 use crate::data;
@@ -21,10 +23,8 @@ pub(crate) fn run(args: &PredictArgs) -> Result<(), Failure> {
     }
     let destination = Destination::claim(&args.output, &[&args.model, Path::new(&args.data)])?;
     let model = data::model(&args.model, &args.machine)?;
-    if args.probabilities && model.target.task == Task::Values {
-        return Err(Failure::usage(
-            "--probabilities are for models of classes, and this model tells values",
-        ));
+    if args.probabilities {
+        tells_probabilities(&model)?;
     }
     let inputs = data::inputs(&model, &args.data, &args.source)?;
     let outputs = model.predict_on(inputs, args.machine.threads())?;
@@ -32,6 +32,22 @@ pub(crate) fn run(args: &PredictArgs) -> Result<(), Failure> {
         Format::Csv => write_csv(&model, &outputs, args.probabilities, file),
         Format::Kaggle => write_kaggle(&model, &outputs, file),
     })
+}
+
+/// Scores of classes that may be negative or above 1 are no probabilities.
+fn tells_probabilities(model: &Model) -> Result<(), Failure> {
+    if model.target.task == Task::Values {
+        return Err(Failure::usage(
+            "--probabilities are for models of classes, and this model tells values",
+        ));
+    }
+    match model.network.layers().last().map(Layer::activation) {
+        None | Some(Activation::Softmax | Activation::Sigmoid) => Ok(()),
+        Some(other) => Err(Failure::usage(format!(
+            "--probabilities: the outputs of this model are scores of `{}`, not probabilities",
+            other.name()
+        ))),
+    }
 }
 
 /// `prediction`, or a column for each value where there are several; then the probabilities.

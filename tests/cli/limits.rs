@@ -87,6 +87,25 @@ fn the_curves_and_the_history_appear_with_the_model_or_not_at_all() {
     }
 }
 
+#[test]
+fn scores_are_not_told_as_probabilities() {
+    let room = Room::new();
+    room.write_flowers("flowers.csv", 30);
+    for output in ["relu", "tanh", "sigmoid", "softmax"] {
+        let model = format!("{output}.safetensors");
+        room.ok(&format!(
+            "train flowers.csv --label kind --epochs 1 --hidden 4 --loss mse --output-activation {output} -o {model}"
+        ));
+        room.ok(&format!("predict {model} flowers.csv"));
+        let line = format!("predict {model} flowers.csv --probabilities");
+        if ["relu", "tanh"].contains(&output) {
+            room.fails(&line, USAGE, &["--probabilities", output]);
+        } else {
+            room.ok(&line);
+        }
+    }
+}
+
 /// A model of two values cannot be measured on the one label of a CSV; it can predict.
 #[test]
 fn a_model_of_two_values_is_told_from_data_with_one() {
