@@ -18,10 +18,10 @@ pub fn write(path: &Path, saved: &Saved) -> Result<(), Error> {
     stage_model(path, saved)?.publish()
 }
 
-/// The first half of [`write`]: see [`stage`].
+/// The first half of [`write`](write()): see [`stage`](super::stage()).
 ///
 /// # Errors
-/// As those of [`write`].
+/// As those of [`write`](write()).
 pub fn stage_model(path: &Path, saved: &Saved) -> Result<Staged, Error> {
     let place = |error: Error| error.at(path.display().to_string());
     let bytes = to_bytes(saved).map_err(place)?;
