@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn lists_are_right_and_only_made_where_they_pay() {
         let value = |r: usize, c: usize| {
-            if (r * 7 + c * 3) % 5 == 0 {
+            if (r * 7 + c * 3).is_multiple_of(5) {
                 r as f32 - 3.0
             } else {
                 0.0
