@@ -24,6 +24,8 @@ pub enum Kind {
     Setting,
     /// The numbers of a training run are no longer finite.
     Diverged,
+    /// There is not enough memory.
+    Memory,
 }
 
 impl Error {
@@ -39,6 +41,21 @@ impl Error {
     /// An input or output error, `doing` being what was tried: "cannot read", "cannot write".
     pub fn io(doing: &str, path: &std::path::Path, cause: &std::io::Error) -> Self {
         Self::new(Kind::Io, format!("{doing}: {cause}")).at(path.display().to_string())
+    }
+
+    /// Whether that many bytes can be had for `what` ("the weights"): asked before the work that needs them begins.
+    ///
+    /// # Errors
+    /// When the system would not give them.
+    pub(crate) fn unless_room_for(bytes: usize, what: &str) -> Result<(), Self> {
+        let mut probe = Vec::<u8>::new();
+        probe.try_reserve_exact(bytes).map_err(|_| {
+            let megabytes = bytes.div_ceil(1 << 20);
+            Self::new(
+                Kind::Memory,
+                format!("{what} would take {megabytes} MiB of memory, more than can be had"),
+            )
+        })
     }
 
     /// The same error, said to be at that place: a file, or a file with line and column.

@@ -5,6 +5,7 @@ use crate::error::{Error, Kind};
 use crate::isa::Isa;
 use crate::rng::Rng;
 use crate::tensor::activation::Activation;
+use crate::tensor::padded;
 
 /// More of anything than this is taken for a mistake.
 const MOST_UNITS: usize = 1 << 24;
@@ -131,6 +132,7 @@ impl Builder {
         }
         self.init.check()?;
         let mut inputs = self.inputs;
+        let mut floats = 0_usize;
         for (l, plan) in self.layers.iter().enumerate() {
             for (count, what) in [(inputs, "inputs"), (plan.units, "units")] {
                 if count == 0 || count > MOST_UNITS {
@@ -154,8 +156,13 @@ impl Builder {
                 ));
             }
             plan.activation.check()?;
+            // Panels of whole lines; while a layer is made its weights exist three times.
+            floats = floats.saturating_add(3 * inputs * padded(plan.units));
             inputs = plan.units;
         }
-        Ok(())
+        Error::unless_room_for(
+            floats.saturating_mul(size_of::<f32>()),
+            "a network of this size",
+        )
     }
 }

@@ -17,6 +17,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use super::block::{Batch, Block, Shares};
+use super::layer_rows::odd_lines;
 use super::leader::Leader;
 use super::mask::Draw;
 use super::share::{Lesson, Needs, Part, Share};
@@ -24,7 +25,7 @@ use super::{History, Reduction, Schedule, Threads, Trainer};
 use crate::dataset::{Dataset, NonZeros};
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
-use crate::nn::{Loss, Network};
+use crate::nn::{Layer, Loss, Network};
 use crate::optim::{Optimizer, Penalty};
 use crate::team::{self, Broken, MOST_THREADS, Member};
 use crate::tensor::gemm::{GROUP, KB, Rows};
@@ -112,6 +113,7 @@ pub(super) fn fit(
             own.max(4)
         }
     };
+    check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE))?;
     let run = Run {
         train,
         validation,
@@ -180,13 +182,26 @@ pub(super) fn fit(
     })
 }
 
+/// Whether there is room for a run with `rows` rows under way at a time.
+fn check_memory(network: &Network, needs: Needs, rows: usize) -> Result<(), Error> {
+    // Weights as panels and transposed, and what is kept about each; activations and gradients of the rows.
+    let weights = (2 + needs.per_weight()).saturating_mul(network.parameters());
+    let units = |layer: &Layer| 4 * odd_lines(layer.outputs());
+    let row = odd_lines(network.inputs()) + network.layers().iter().map(units).sum::<usize>();
+    let floats = weights.saturating_add(rows.saturating_mul(row));
+    Error::unless_room_for(
+        floats.saturating_mul(size_of::<f32>()),
+        "training this network",
+    )
+}
+
 /// The end of a run whose numbers are lost.
 pub(super) fn diverged(epoch: usize, step: usize, what: &str, optimizer: &Optimizer) -> Error {
     let lr = optimizer.lr();
     Error::new(
         Kind::Diverged,
         format!(
-            "training diverged in epoch {epoch}, step {step}: {what}; try a smaller learning rate (it was {lr}), \
+            "training diverged in epoch {epoch}, step {step}: {what}; try a smaller learning rate (it was {lr:?}), \
              scaled inputs, or smaller first weights"
         ),
     )

@@ -71,6 +71,7 @@ pub fn digits(rows: usize, seed: u64) -> Result<Dataset, Error> {
             format!("digits come in 1 to {MOST_ROWS} rows, not {rows}"),
         ));
     }
+    Error::unless_room_for(rows * (PIXELS + size_of::<u32>()), "so many digits")?;
     let (pixels, labels) = images(rows, seed);
     let inputs = Inputs::from_bytes(pixels, rows, PIXELS)?;
     let names = NAMES.map(String::from).to_vec();
