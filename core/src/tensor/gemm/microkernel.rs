@@ -66,6 +66,31 @@ pub(super) fn rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     *acc = sum;
 }
 
+/// The tile of rows of A by columns `first..first + 16 NP` of B, its rows `stride` apart.
+#[inline(always)]
+pub(super) fn rows_in_place<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
+    simd: S,
+    a: [&[f32]; MR],
+    b: &[f32],
+    stride: usize,
+    first: usize,
+    acc: &mut Acc<S::f32s, MR, NP, PV>,
+) {
+    assert!(
+        first + NP * LINE <= stride,
+        "columns from {first} of rows of {stride}"
+    );
+    let k = a[0].len();
+    let a = a.map(|row| &row[..k]);
+    let mut sum = *acc;
+    for (p, row) in b.chunks_exact(stride).take(k).enumerate() {
+        let lines = row[first..first + NP * LINE].as_chunks::<LINE>().0;
+        let b = core::array::from_fn(|q| line::<S, PV>(&lines[q]));
+        step(simd, core::array::from_fn(|i| a[i][p]), b, &mut sum);
+    }
+    *acc = sum;
+}
+
 /// The tile of columns `first..first + MR` of A (rows `stride` apart, the reduction running down them) by packed
 /// panels: the product of A transposed, without a transposition.
 #[inline(always)]

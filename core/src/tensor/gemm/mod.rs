@@ -14,6 +14,7 @@
 
 mod blocking;
 mod epilogue;
+mod few;
 mod macrokernel;
 mod microkernel;
 mod pack;
@@ -32,9 +33,10 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use pulp::Simd;
 
 use super::activation::{Activation, activation_forward};
-use super::matrix::{Aligned, LINE, MatMut, padded};
+use super::matrix::{Aligned, LINE, MatMut, MatRef, padded};
 use crate::isa::Isa;
 use crate::team::{self, Broken, Member};
+use few::{FEW, FewRows};
 
 /// What becomes of the product.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +82,14 @@ pub fn gemm(
     if m == 0 || n == 0 {
         return;
     }
+    let mut c = c;
+    if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
+        && m <= FEW
+        && FewRows::can_read(b)
+    {
+        few_rows(isa, a, b, &mut c, output);
+        return;
+    }
     let pays = (m * k * n) / MULTIPLY_ADDS_PER_THREAD;
     let threads = threads.min(pays).clamp(1, team::MOST_THREADS);
     // Shares of rows that whole tiles fill.
@@ -107,6 +117,47 @@ pub fn gemm(
         let _: Result<(), Broken> = product.work(&member);
     };
     team::run(product.parts.len(), work, work);
+}
+
+/// The product of a few rows: whole lines of columns from B as it lies, the columns left over from a packed panel.
+fn few_rows(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &mut MatMut<'_>, output: Output<'_>) {
+    let (k, n, stride) = (b.rows(), b.cols(), c.row_stride());
+    let add = matches!(output, Output::Accumulate);
+    isa.dispatch(FewRows {
+        a,
+        b,
+        c: c.reborrow(),
+        add,
+    });
+    let whole = n / LINE * LINE;
+    if whole < n {
+        let mut lines = Vec::new();
+        pack::pack_into(Operand::Plain(b), 0..k, whole..n, &mut lines);
+        isa.dispatch(RowsByPanels {
+            a: a.data(),
+            a_stride: a.row_stride(),
+            rows: a.rows(),
+            segments: &[Segment {
+                len: k,
+                lines: &lines,
+            }],
+            c: &mut c.data()[whole..],
+            c_stride: stride,
+            n: n - whole,
+            padded: false,
+            add,
+            epilogue: Epilogue::default(),
+        });
+    }
+    if let Output::Activate(bias, activation) = output {
+        let line = &mut Aligned::zeroed(padded(n));
+        isa.dispatch(BiasActivation {
+            c: c.reborrow(),
+            bias,
+            activation,
+            line,
+        });
+    }
 }
 
 /// Work below which a further thread does not pay: it takes some 20 microseconds to start one.
