@@ -19,6 +19,9 @@ use pulp::Simd;
 
 use crate::tensor::LINE;
 
+/// Steps of [`rows`] in one round of its loop: what the compiler does not prove of slices is checked once a round.
+const UNROLL: usize = 4;
+
 /// MR x NP x (16 / LANES) accumulators; `PV` is 16 / LANES.
 pub(super) type Acc<V, const MR: usize, const NP: usize, const PV: usize> = [[[V; PV]; NP]; MR];
 
@@ -56,12 +59,20 @@ pub(super) fn rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     acc: &mut Acc<S::f32s, MR, NP, PV>,
 ) {
     let k = panels[0].len();
-    let a = a.map(|row| &row[..k]);
-    let panels = panels.map(|panel| &panel[..k]);
+    let a = a.map(|row| row[..k].as_chunks::<UNROLL>());
+    let panels = panels.map(|panel| panel[..k].as_chunks::<UNROLL>());
     let mut sum = *acc;
-    for p in 0..k {
-        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q][p]));
-        step(simd, core::array::from_fn(|i| a[i][p]), b, &mut sum);
+    for p in 0..k / UNROLL {
+        let a = a.map(|(chunks, _)| &chunks[p]);
+        let b = panels.map(|(chunks, _)| &chunks[p]);
+        for u in 0..UNROLL {
+            let b = core::array::from_fn(|q| line::<S, PV>(&b[q][u]));
+            step(simd, core::array::from_fn(|i| a[i][u]), b, &mut sum);
+        }
+    }
+    for p in 0..k % UNROLL {
+        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q].1[p]));
+        step(simd, core::array::from_fn(|i| a[i].1[p]), b, &mut sum);
     }
     *acc = sum;
 }
