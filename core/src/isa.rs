@@ -36,7 +36,10 @@ impl Isa {
 
     /// Every instruction set that this CPU has, the slowest first.
     pub fn available() -> Vec<Self> {
-        #[allow(unused_mut, reason = "nothing to add on a CPU that has no other set")]
+        #[cfg_attr(
+            not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")),
+            expect(unused_mut, reason = "nothing to add on a CPU that has no other set")
+        )]
         let mut all = vec![Self::SCALAR];
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {

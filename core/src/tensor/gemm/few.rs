@@ -8,7 +8,8 @@ use super::macrokernel::tiles;
 use super::microkernel;
 use crate::tensor::{LINE, MatMut, MatRef};
 
-/// Up to this many rows of A: with more, B packed once is read often enough to pay (measured at 784 x 128, Zen 3).
+/// Up to this many rows of A: with more, B packed once is read often enough to pay. An estimate: packing
+/// costs about a cycle a number, the product m / 16 cycles.
 pub(super) const FEW: usize = 8;
 
 /// C = A B, or C += A B, for the columns of C that fill whole lines: `n / 16 * 16` of them.
