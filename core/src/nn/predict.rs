@@ -93,7 +93,7 @@ impl Network {
         for (out, first) in out.chunks_mut(ROWS * stride).zip((first..).step_by(ROWS)) {
             let rows = out.len() / stride;
             let gathered = MatMut::new(&mut scratch.input, rows, self.inputs(), wide);
-            inputs.gather_range_on(self.isa, first..first + rows, gathered);
+            inputs.gather_on(self.isa, first..first + rows, gathered);
             out.copy_from_slice(self.forward(&mut scratch, rows));
         }
     }

@@ -6,5 +6,6 @@ pub mod math;
 pub mod matrix;
 pub mod reduce;
 pub mod softmax;
+pub mod sparse;
 
 pub use matrix::{LINE, MatMut, MatRef, Matrix, padded};

@@ -16,11 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
-use super::block::{Batch, Block, Shares};
+use super::block::{Block, Shares, Source};
 use super::layer_rows::odd_lines;
 use super::leader::Leader;
 use super::mask::Draw;
-use super::share::{Lesson, Needs, Part, Share};
+use super::share::{Lesson, Needs, Part, Scratch, Share};
 use super::{History, Reduction, Schedule, Threads, Trainer};
 use crate::dataset::{Dataset, NonZeros};
 use crate::error::{Error, Kind};
@@ -28,8 +28,7 @@ use crate::isa::Isa;
 use crate::nn::{Layer, Loss, Network};
 use crate::optim::{Optimizer, Penalty};
 use crate::team::{self, Broken, MOST_THREADS, Member};
-use crate::tensor::gemm::{GROUP, KB, Rows};
-use crate::tensor::matrix::Aligned;
+use crate::tensor::gemm::{KB, Rows, SparsePiece};
 
 /// Work of a step below which a further thread does not pay, in floating-point operations: some 20 microseconds.
 const FLOPS_PER_THREAD: usize = 2_000_000;
@@ -47,8 +46,8 @@ pub(super) struct Run<'a> {
     pub(super) validation: Option<&'a Dataset>,
     isa: Isa,
     layers: usize,
-    /// Where the training inputs are not zero, if they mostly are.
-    non_zeros: Option<NonZeros>,
+    /// Made by [`without_zeros`].
+    non_zeros: [Option<NonZeros>; 2],
     pub(super) optimizer: Optimizer,
     schedule: Schedule,
     penalty: Penalty,
@@ -114,12 +113,14 @@ pub(super) fn fit(
         }
     };
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE))?;
+    let non_zeros = without_zeros(train, validation, network.isa());
+    let longest = non_zeros.iter().flatten().map(NonZeros::longest_row).max();
     let run = Run {
         train,
         validation,
         isa: network.isa(),
         layers: network.layers().len(),
-        non_zeros: train.inputs().non_zeros(network.isa(), DENSITY),
+        non_zeros,
         optimizer: trainer.optimizer,
         schedule: trainer.schedule,
         penalty: trainer.penalty,
@@ -131,7 +132,10 @@ pub(super) fn fit(
             .map(|index| RwLock::new(Share::new(network, index, threads, needs)))
             .collect(),
         blocks: (0..threads)
-            .map(|index| RwLock::new(Block::new(network, loss, capacity(index), measured)))
+            .map(|index| {
+                let capacity = capacity(index);
+                RwLock::new(Block::new(network, loss, capacity, longest, measured))
+            })
             .collect(),
         order: RwLock::new((0..rows as u32).collect()),
         stop: AtomicBool::new(false),
@@ -182,6 +186,15 @@ pub(super) fn fit(
     })
 }
 
+/// The inputs of training and validation without their zeros, if those of training mostly are zero.
+fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Option<NonZeros>; 2] {
+    let own = train.inputs().non_zeros(isa, DENSITY);
+    let validation = validation
+        .filter(|_| own.is_some())
+        .and_then(|data| data.inputs().non_zeros(isa, 1.0));
+    [own, validation]
+}
+
 /// Whether there is room for a run with `rows` rows under way at a time.
 fn check_memory(network: &Network, needs: Needs, rows: usize) -> Result<(), Error> {
     // Weights as panels and transposed, and what is kept about each; activations and gradients of the rows.
@@ -214,7 +227,11 @@ impl Run<'_> {
         member: &Member<'_>,
         mut leader: Option<&mut Leader<'_, '_>>,
     ) -> Result<(), Broken> {
-        let mut packed = Aligned::zeroed(self.batch_size.min(KB) * GROUP);
+        let mut scratch = Scratch::new(
+            &read(&self.shares[member.index()]),
+            self.batch_size.min(KB),
+            self.non_zeros[0].is_some(),
+        );
         let rows = self.train.len();
         let mut step = 0;
         for epoch in 1..=self.epochs {
@@ -236,7 +253,7 @@ impl Run<'_> {
                     if let Some(leader) = &mut leader {
                         leader.collect(self, epoch, part);
                     }
-                    self.weights_phase(member, step, batch.len(), part, &mut packed);
+                    self.weights_phase(member, step, batch.len(), part, &mut scratch);
                     member.wait()?;
                     if self.stop.load(Ordering::Acquire) {
                         return Ok(());
@@ -272,18 +289,14 @@ impl Run<'_> {
         let position = part.start + own.start;
         let shares: Shares<'_> = read_all(&self.shares);
         let order = read(&self.order);
-        let batch = Batch {
-            inputs: self.train.inputs(),
-            targets: self.train.targets(),
-            non_zeros: self.non_zeros.as_ref(),
-            indices: &order[position..position + own.len()],
-        };
+        let indices = &order[position..position + own.len()];
         let draw = Draw {
             seed: self.seed,
             epoch,
             position,
         };
-        write(&self.blocks[member.index()]).meet(&shares, &batch, draw);
+        let source = source(self.train, self.non_zeros[0].as_ref());
+        write(&self.blocks[member.index()]).meet(&shares, &source, indices, draw);
     }
 
     fn weights_phase(
@@ -292,7 +305,7 @@ impl Run<'_> {
         step: usize,
         batch: usize,
         part: Part,
-        packed: &mut [f32],
+        scratch: &mut Scratch,
     ) {
         let blocks = read_all(&self.blocks);
         let mut share = write(&self.shares[member.index()]);
@@ -304,13 +317,13 @@ impl Run<'_> {
         let lr_share = self.schedule.share(step as u64, steps as u64);
         let optimizer = self.optimizer.slowed(lr_share);
         let update = |penalty| optimizer.at_step(step as u64, penalty).scaled(factor);
+        let sparse = read_sparse(&blocks);
         let mut lesson = Lesson {
             part,
             weight_step: update(self.penalty),
             bias_step: update(Penalty::default()),
-            sparse_inputs: self.non_zeros.is_some()
-                && blocks.iter().flatten().all(|block| block.is_finite()),
-            packed,
+            sparse: sparse.as_ref().map(|pieces| &pieces[..member.size()]),
+            scratch,
         };
         for l in 0..self.layers {
             let mut pieces = [Rows {
@@ -331,15 +344,31 @@ impl Run<'_> {
         let own = team::share(validation.len(), 4, member.index(), member.size());
         let shares: Shares<'_> = read_all(&self.shares);
         let mut block = write(&self.blocks[member.index()]);
+        let source = source(validation, self.non_zeros[1].as_ref());
         let rows = block.capacity();
         for from in own.clone().step_by(rows) {
             let range = from..own.end.min(from + rows);
-            block.measure(
-                &shares,
-                (validation.inputs(), validation.targets()),
-                range,
-                from - own.start,
-            );
+            block.measure(&shares, &source, range, from - own.start);
         }
+    }
+}
+
+/// What the first layer's weight gradient takes from all blocks, if inputs are sparse.
+fn read_sparse<'a>(
+    blocks: &'a [Option<RwLockReadGuard<'_, Block>>],
+) -> Option<[SparsePiece<'a>; MOST_THREADS]> {
+    let mut own = blocks.iter().flatten().map(|block| block.sparse_piece());
+    let mut pieces = [own.next()??; MOST_THREADS];
+    for (piece, own) in pieces[1..].iter_mut().zip(own) {
+        *piece = own?;
+    }
+    Some(pieces)
+}
+
+fn source<'a>(data: &'a Dataset, non_zeros: Option<&'a NonZeros>) -> Source<'a> {
+    Source {
+        inputs: data.inputs(),
+        targets: data.targets(),
+        non_zeros,
     }
 }

@@ -32,8 +32,6 @@ pub(super) struct LayerRows {
     pub(super) delta: Aligned,
     /// and in panels, `[panel, row, 16]`; empty where one panel is the same as the rows.
     pub(super) delta_panels: Aligned,
-    /// Whether all of that is finite.
-    pub(super) finite: bool,
 }
 
 impl LayerRows {
@@ -54,7 +52,6 @@ impl LayerRows {
             dropped: room(next_dropout > 0.0),
             delta: room(true),
             delta_panels: Aligned::zeroed(if panels > LINE { capacity * panels } else { 0 }),
-            finite: true,
         }
     }
 
@@ -67,7 +64,7 @@ impl LayerRows {
         }
     }
 
-    /// Row r of the gradient as lines of the panels; and a look at whether it is finite.
+    /// Row r of the gradient as lines of the panels.
     #[inline(always)]
     pub(super) fn spread(&mut self, r: usize, rows: usize) {
         let lines = self.delta_panels.as_chunks_mut::<LINE>().0;
@@ -76,14 +73,6 @@ impl LayerRows {
             .0;
         for (line, panel) in row.iter().zip(lines.chunks_exact_mut(rows)) {
             panel[r] = *line;
-        }
-        // Infinities and NaN have all bits of the exponent set.
-        let exponent = f32::INFINITY.to_bits();
-        for line in row {
-            let ok = line
-                .iter()
-                .fold(true, |ok, x| ok & (x.to_bits() & exponent != exponent));
-            self.finite &= ok;
         }
     }
 }
@@ -122,7 +111,6 @@ impl WithSimd for OutputDelta<'_> {
         } = self;
         let (n, width) = (layer.outputs, padded(layer.outputs));
         let kept = layer.activation.needs_preactivation();
-        layer.finite = true;
         for (r, (&index, result)) in indices.iter().zip(results).enumerate() {
             let at = r * layer.stride..r * layer.stride + width;
             layer.delta[at.clone()].copy_from_slice(&layer.output[at.clone()]);
@@ -194,7 +182,6 @@ impl WithSimd for HiddenDelta<'_> {
             }
             activation_backward(simd, layer.activation, &saved[at], row, n);
         }
-        layer.finite = true;
         for r in 0..self.rows {
             layer.spread(r, self.rows);
         }

@@ -3,6 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::rng::{cell_hash, cell_key};
+use crate::tensor::sparse::Pair;
 
 /// Where in training rows are met.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +38,28 @@ impl Mask {
     /// x = 0 where dropped, else x / (1 - rate), for the r-th row.
     #[inline(always)]
     pub(super) fn apply(&self, r: usize, row: &mut [f32]) {
+        self.apply_to(r, (0..).zip(row));
+    }
+
+    /// The same for a row of which only these pairs of units are there.
+    pub(super) fn apply_to_pairs(&self, r: usize, indices: &[u16], pairs: &mut [Pair]) {
+        let units = indices.iter().flat_map(|&i| {
+            let unit = 2 * u32::from(i);
+            [unit, unit + 1]
+        });
+        self.apply_to(r, units.zip(pairs.as_flattened_mut()));
+    }
+
+    #[inline(always)]
+    fn apply_to<'a>(&self, r: usize, units: impl Iterator<Item = (u32, &'a mut f32)>) {
         let Draw {
             seed,
             epoch,
             position,
         } = self.draw;
         let key = cell_key(seed, self.layer as u64, epoch as u64, (position + r) as u64);
-        for (unit, x) in row.iter_mut().enumerate() {
-            *x = if cell_hash(key, unit as u32) < self.threshold {
+        for (unit, x) in units {
+            *x = if cell_hash(key, unit) < self.threshold {
                 0.0
             } else {
                 *x * self.scale
