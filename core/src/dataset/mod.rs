@@ -15,6 +15,7 @@ mod non_zeros;
 #[cfg(feature = "files")]
 pub mod options;
 pub mod scaling;
+mod slice;
 #[cfg(feature = "files")]
 pub mod source;
 mod split;
@@ -263,15 +264,6 @@ impl Dataset {
             inputs: self.inputs.select(rows),
             targets: self.targets.select(rows),
         }
-    }
-
-    /// The first `rows` rows, or all if there are not so many.
-    #[must_use]
-    pub fn take(self, rows: usize) -> Self {
-        if rows >= self.len() {
-            return self;
-        }
-        self.select(&(0..rows).collect::<Vec<_>>())
     }
 
     /// Random rows to train on, `train_share` of all (rounded), and the rest, each in the order of the data.

@@ -8,7 +8,7 @@ mod predict;
 pub mod target;
 
 pub use builder::Builder;
-pub use init::Init;
+pub use init::{DrawOrder, Init};
 pub use loss::{Loss, RowLoss};
 pub use network::{Layer, Network};
 pub use predict::Scratch;

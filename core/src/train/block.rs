@@ -6,12 +6,12 @@
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
-use super::layer_rows::{HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
+use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
 use super::mask::{Draw, Mask, MaskRow};
 use super::share::Share;
 use crate::dataset::{Inputs, NonZeros, Targets};
 use crate::isa::Isa;
-use crate::nn::{Loss, Network, RowLoss};
+use crate::nn::{Network, RowLoss};
 use crate::team::MOST_THREADS;
 use crate::tensor::MatMut;
 use crate::tensor::gemm::{
@@ -49,7 +49,7 @@ impl NonZeroColumns for Lists<'_> {
 #[derive(Debug)]
 pub(super) struct Block {
     isa: Isa,
-    loss: Loss,
+    aim: Aim,
     rows: usize,
     input: Aligned,
     input_stride: usize,
@@ -60,11 +60,11 @@ pub(super) struct Block {
 
 impl Block {
     /// Room for `capacity` rows; `results` is how many rows' losses it can hold.
-    pub(super) fn new(network: &Network, loss: Loss, capacity: usize, results: usize) -> Self {
+    pub(super) fn new(network: &Network, aim: Aim, capacity: usize, results: usize) -> Self {
         let input_stride = odd_lines(network.inputs());
         Self {
             isa: network.isa(),
-            loss,
+            aim,
             rows: 0,
             input: Aligned::zeroed(capacity * input_stride),
             input_stride,
@@ -101,7 +101,7 @@ impl Block {
     }
 
     /// Takes the rows `indices` of the data forward, then their gradients back to every layer's z.
-    pub(super) fn meet(&mut self, shares: &Shares<'_>, batch: &Batch<'_>, draw: Draw) {
+    pub(super) fn meet(&mut self, shares: &Shares<'_>, batch: &Batch<'_>, draw: Draw<'_>) {
         self.rows = batch.indices.len();
         if self.rows == 0 {
             return;
@@ -127,7 +127,7 @@ impl Block {
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
         self.isa.dispatch(OutputDelta {
-            loss: self.loss,
+            aim: self.aim,
             rows: self.rows,
             targets: batch.targets,
             indices: batch.indices,
@@ -179,7 +179,7 @@ impl Block {
         self.forward(shares, None);
         let last = self.layers.len() - 1;
         self.isa.dispatch(OutputLoss {
-            loss: self.loss,
+            aim: self.aim,
             targets: data.1,
             first: range.start,
             layer: &mut self.layers[last],
@@ -192,7 +192,7 @@ impl Block {
         self.input.len() / self.input_stride
     }
 
-    fn forward(&mut self, shares: &Shares<'_>, training: Option<(&Batch<'_>, Draw)>) {
+    fn forward(&mut self, shares: &Shares<'_>, training: Option<(&Batch<'_>, Draw<'_>)>) {
         let last = self.layers.len() - 1;
         for l in 0..=last {
             let (below, layers) = self.layers.split_at_mut(l);
@@ -208,7 +208,7 @@ impl Block {
                 segments[count] = share.segment(l);
                 count += 1;
             }
-            let by_loss = l == last && self.loss.from_logits();
+            let by_loss = l == last && self.aim.loss.from_logits();
             let keep = layer.activation.needs_preactivation();
             let epilogue = Epilogue {
                 bias: shares.iter().flatten().find_map(|share| share.bias(l)),
