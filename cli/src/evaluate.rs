@@ -17,7 +17,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         None => None,
     };
     let model = data::model(&args.model, &args.machine)?;
-    let data = data::with_answers(&model, &args.data, &args.source)?;
+    let data = data::with_answers(&model, &args.data, &args.source, args.classes.choice())?;
     let targets = data.targets().clone();
     let outputs = model.predict_on(data.into_inputs(), args.machine.threads())?;
     let measured = Measured::new(&targets, &outputs)?;

@@ -2,15 +2,18 @@
 //!
 //! What depends on more than one option is checked in [`crate::settings`]; nothing here reads a file.
 
+mod fine;
 mod train;
 mod value;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mlp_core::dataset::options::ClassChoice;
 use mlp_core::team::available_threads;
 use mlp_core::{Error, Isa};
 
+pub(crate) use fine::{FineArgs, Random};
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::BatchSize;
 use value::{count, seed};
@@ -57,9 +60,50 @@ pub(crate) struct DataArgs {
     )]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Use the first N rows only
+    /// Pass over the first N rows
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "0",
+        hide_default_value = true,
+        help_heading = "Data"
+    )]
+    pub(crate) skip: usize,
+    /// Use the first N rows only, of those not passed over
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
     pub(crate) take: Option<usize>,
+}
+
+/// Which classes are used. Rows are passed over and taken of what is left.
+#[derive(Debug, Args)]
+pub(crate) struct ClassArgs {
+    /// Use the rows of these classes only
+    #[arg(
+        long,
+        value_name = "CLASS,..",
+        value_delimiter = ',',
+        help_heading = "Data"
+    )]
+    only: Vec<String>,
+    /// Tell this class from all others
+    #[arg(
+        long,
+        value_name = "CLASS",
+        conflicts_with = "only",
+        help_heading = "Data"
+    )]
+    one_vs_rest: Option<String>,
+}
+
+impl ClassArgs {
+    /// In core's words.
+    pub(crate) fn choice(&self) -> ClassChoice {
+        match (&self.one_vs_rest, &self.only[..]) {
+            (Some(class), _) => ClassChoice::OneVsRest(class.clone()),
+            (None, []) => ClassChoice::All,
+            (None, only) => ClassChoice::Only(only.to_vec()),
+        }
+    }
 }
 
 /// The machine's share in the work.
@@ -102,6 +146,8 @@ pub(crate) struct EvaluateArgs {
     pub(crate) svg: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) source: DataArgs,
+    #[command(flatten)]
+    pub(crate) classes: ClassArgs,
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
 }
