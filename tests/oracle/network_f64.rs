@@ -107,10 +107,9 @@ impl Activation {
     fn value(self, z: f64) -> f64 {
         match self {
             Self::Identity => z,
-            Self::StraightThroughRelu => z.max(0.0),
             Self::Sigmoid => sigmoid(z),
             Self::Tanh => z.tanh(),
-            Self::Relu => z.max(0.0),
+            Self::Relu | Self::StraightThroughRelu => z.max(0.0),
             Self::LeakyRelu(slope) => z * if z > 0.0 { 1.0 } else { slope },
             Self::Elu(alpha) => {
                 if z > 0.0 {
