@@ -1,5 +1,7 @@
 //! The learning curves as a picture: loss and accuracy over the epochs, of training and of validation.
 
+use mlp_core::train::Epoch;
+
 use crate::axis::Axis;
 use crate::svg::{Anchor, Svg, shortened};
 
@@ -15,6 +17,19 @@ pub(crate) struct Point {
     /// The same two of the validation rows.
     pub(crate) validation_loss: Option<f64>,
     pub(crate) validation_accuracy: Option<f64>,
+}
+
+impl Point {
+    /// One epoch of a history.
+    pub(crate) fn of(epoch: &Epoch) -> Self {
+        Self {
+            epoch: epoch.epoch,
+            loss: epoch.loss,
+            accuracy: epoch.accuracy,
+            validation_loss: epoch.validation_loss,
+            validation_accuracy: epoch.validation_accuracy,
+        }
+    }
 }
 
 const TRAIN: &str = "#2563eb";

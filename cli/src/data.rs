@@ -28,6 +28,17 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// Rows that are at hand, all to be trained on, scaled.
+    pub(crate) fn of(rows: Dataset, settings: &Settings) -> Result<Self, Failure> {
+        let scaling = Scaling::fit(&settings.scaling, rows.inputs())?;
+        Ok(Self {
+            train: rows.scaled(scaling)?,
+            held_out: None,
+            test: None,
+            label: None,
+        })
+    }
+
     /// Loads the data, holds rows out, and scales all as the training rows need it.
     /// For a model to go on from, as that model needs it.
     pub(crate) fn load(

@@ -18,6 +18,7 @@ mod output;
 mod predict;
 mod print;
 mod progress;
+mod recipe;
 mod record;
 mod settings;
 mod svg;
@@ -57,6 +58,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Predict(args) => predict::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Recipe(args) => recipe::run(args),
     }
 }
 
@@ -74,7 +76,7 @@ fn parse_failure(error: &clap::Error) -> Result<(), Failure> {
 
 /// Clap's words without its usage and its advice to ask for help:
 /// `unexpected argument '--epoch' found; tip: a similar argument exists: '--epochs'`.
-fn clap_sentence(text: &str) -> String {
+pub(crate) fn clap_sentence(text: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let paragraphs = text
         .split("\n\n")
@@ -84,7 +86,7 @@ fn clap_sentence(text: &str) -> String {
 }
 
 /// `--hidden 0: a layer has at least one unit`.
-fn value_sentence(error: &clap::Error) -> String {
+pub(crate) fn value_sentence(error: &clap::Error) -> String {
     let of = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",

@@ -202,7 +202,7 @@ impl Outputs {
     ) -> Result<(), Failure> {
         let staged = model.stage(self.model.path())?;
         if let Some([curves_file, history_file]) = &self.beside {
-            let points: Vec<Point> = history.epochs.iter().map(point).collect();
+            let points: Vec<Point> = history.epochs.iter().map(Point::of).collect();
             let curves = curves_svg(title, &points, Some(kept));
             let curves = curves_file.stage(|file| file.write_all(curves.as_bytes()))?;
             let lines = history_file.stage(|file| {
@@ -244,15 +244,4 @@ fn history_line(epoch: &Epoch) -> Value {
         "rows_per_second": epoch.rows_per_second,
         "best": epoch.best,
     })
-}
-
-/// One epoch as a point of the curves.
-fn point(epoch: &Epoch) -> Point {
-    Point {
-        epoch: epoch.epoch,
-        loss: epoch.loss,
-        accuracy: epoch.accuracy,
-        validation_loss: epoch.validation_loss,
-        validation_accuracy: epoch.validation_accuracy,
-    }
 }

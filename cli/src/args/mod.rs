@@ -3,6 +3,7 @@
 //! What depends on more than one option is checked in [`crate::settings`]; nothing here reads a file.
 
 mod fine;
+mod recipe;
 mod train;
 mod value;
 
@@ -13,7 +14,10 @@ use mlp_core::dataset::options::ClassChoice;
 use mlp_core::team::available_threads;
 use mlp_core::{Error, Isa};
 
+    RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs,
 pub(crate) use fine::{FineArgs, Random};
+pub(crate) use recipe::{
+};
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::BatchSize;
 use value::{count, seed};
@@ -44,6 +48,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Write a data set that is drawn, not downloaded
     Generate(GenerateArgs),
+    /// Run experiments whose results were published, and compare
+    Recipe(RecipeArgs),
 }
 
 /// How DATA is found and read.

@@ -6,6 +6,7 @@ pub mod loss;
 mod network;
 mod predict;
 pub mod target;
+pub mod walk;
 
 pub use builder::Builder;
 pub use init::{DrawOrder, Init};
@@ -13,3 +14,4 @@ pub use loss::{Loss, RowLoss};
 pub use network::{Layer, Network};
 pub use predict::Scratch;
 pub use target::Target;
+pub use walk::Walk;
