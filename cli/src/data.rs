@@ -172,6 +172,24 @@ pub(crate) fn inputs(model: &Model, data: &str, args: &DataArgs) -> Result<Input
     Ok(rows.select(&(args.skip..end).collect::<Vec<_>>()))
 }
 
+/// The rows of a data set, those to train on or those to test on, to be looked at.
+pub(crate) fn to_look_at(data: &str, args: &DataArgs, test: bool) -> Result<Dataset, Failure> {
+    let options = source_options(args);
+    columns_to_choose(data, &options)?;
+    let loaded = source::open(data, &options)?;
+    let rows = if test {
+        loaded
+            .test
+            .ok_or_else(|| Failure::usage(format!("--test: {data} has no test part")))?
+    } else {
+        loaded.train
+    };
+    Ok(match args.take {
+        Some(count) => rows.take(count),
+        None => rows,
+    })
+}
+
 /// Images have no columns among which a label could be named.
 fn columns_to_choose(data: &str, options: &SourceOptions) -> Result<(), Failure> {
     match &options.read.label {

@@ -4,6 +4,7 @@
 //! `mlp_core`'s. This file turns the end of a command into an exit code: 0 done (also when the reader of the output
 //! went away), 1 failed, 2 usage.
 
+mod activations_svg;
 mod args;
 mod axis;
 mod confusion_svg;
@@ -14,13 +15,16 @@ mod failure;
 mod generate;
 mod inspect;
 mod measured;
+mod mistakes_svg;
 mod output;
+mod picture;
 mod predict;
 mod print;
 mod progress;
 mod recipe;
 mod record;
 mod settings;
+mod show;
 mod svg;
 mod train;
 
@@ -59,6 +63,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Inspect(args) => inspect::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Recipe(args) => recipe::run(args),
+        Command::Show(args) => show::run(args),
     }
 }
 

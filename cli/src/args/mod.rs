@@ -4,6 +4,7 @@
 
 mod fine;
 mod recipe;
+mod show;
 mod train;
 mod value;
 
@@ -17,6 +18,8 @@ use mlp_core::{Error, Isa};
     RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs,
 pub(crate) use fine::{FineArgs, Random};
 pub(crate) use recipe::{
+pub(crate) use recipe::{RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs};
+pub(crate) use show::ShowArgs;
 };
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::BatchSize;
@@ -50,6 +53,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Run experiments whose results were published, and compare
     Recipe(RecipeArgs),
+    /// Look at an image of a data set, or at the activations
+    Show(ShowArgs),
 }
 
 /// How DATA is found and read.
@@ -150,6 +155,9 @@ pub(crate) struct EvaluateArgs {
     /// Also draw the confusion matrix
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+    /// Also draw the images that were told wrong (.svg)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mistakes: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) source: DataArgs,
     #[command(flatten)]

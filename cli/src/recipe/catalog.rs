@@ -19,13 +19,34 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "feedforward-3",
     "mse-4",
     "grad-w1",
+    "gender-2-2-1",
+    "zero-vs-rest-logistic",
+    "zero-vs-rest-64",
+    "ten-64-fullbatch",
     "ten-64-momentum",
     "keras-first",
+    "tiny10-gd",
+    "tiny10-momentum",
+    "tiny10-rmsprop",
+    "tiny10-adam",
+    "first1000-40",
+    "first1000-40-dropout",
+    "first1000-100-dropout-b100",
+    "first1000-100-tanh-softmax",
+    "binary01-he",
+    "binary01-he-l2",
+    "binary01-he-l2-b512",
+    "kaggle-one-step",
+    "kaggle5000-10",
+    "kaggle40000-785",
 ];
 
 /// All that are built in.
 pub(super) fn all() -> Result<Vec<Recipe>, Failure> {
-    BUILT_IN.iter().map(|&(name, text)| built_in(name, text)).collect()
+    BUILT_IN
+        .iter()
+        .map(|&(name, text)| built_in(name, text))
+        .collect()
 }
 
 fn built_in(name: &str, text: &str) -> Result<Recipe, Failure> {
@@ -56,6 +77,9 @@ pub(super) fn find(name: &str) -> Result<Recipe, Failure> {
     }
     let text = fs::read_to_string(path)
         .map_err(|cause| Failure::Failed(format!("{name}: cannot read: {cause}")))?;
-    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+    let stem = path
+        .file_stem()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
     Recipe::parse(&stem, &TomlFile { name, text: &text })
 }

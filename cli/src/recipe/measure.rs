@@ -63,7 +63,15 @@ impl<'a> Measures<'a> {
                     )));
                 }
                 let outputs = trained.network.predict_on(&inputs, 1);
-                Ok(outputs.row(0).iter().copied().map(f64::from).collect())
+                Ok(wide(outputs.row(0)))
+            }
+            Measure::Inputs(count) => {
+                let rows = trained.parts.train.clone().take(*count);
+                Ok(wide(&rows.inputs().to_matrix().to_vec()))
+            }
+            Measure::Probabilities(count) => {
+                let rows = trained.parts.train.clone().take(*count);
+                Ok(wide(&trained.network.predict_on(rows.inputs(), 1).to_vec()))
             }
             Measure::Predictions(count) => {
                 let rows = rows_of(trained, Part::Test)?.clone().take(*count);
@@ -99,7 +107,9 @@ impl<'a> Measures<'a> {
                 }
                 let of = |input| (*first..*last).map(move |unit| (unit, input));
                 let places = (*from..*to).flat_map(of);
-                Ok(places.map(|(unit, input)| f64::from(weight.row(unit)[input])).collect())
+                Ok(places
+                    .map(|(unit, input)| f64::from(weight.row(unit)[input]))
+                    .collect())
             }
         }
     }
@@ -111,7 +121,8 @@ impl<'a> Measures<'a> {
         let rows = rows_of(self.trained, part)?;
         let threads = self.run.args.machine.threads();
         let outputs = self.trained.network.predict_on(rows.inputs(), threads);
-        self.known.push((part, Measured::new(rows.targets(), &outputs)?));
+        self.known
+            .push((part, Measured::new(rows.targets(), &outputs)?));
         Ok(&self.known[self.known.len() - 1].1)
     }
 }
@@ -119,6 +130,10 @@ impl<'a> Measures<'a> {
 /// One row as data.
 pub(super) fn one_row(values: &[f64]) -> Inputs {
     Inputs::from_matrix(Matrix::from_fn(1, values.len(), |_, c| values[c] as f32))
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
 }
 
 fn rows_of(trained: &Trained, part: Part) -> Result<&Dataset, Failure> {
@@ -156,7 +171,8 @@ impl Score {
     fn of_classes(self, of: &Classification) -> Vec<f64> {
         let matrix = &of.confusion_matrix;
         let classes = matrix.len();
-        let each = |f: fn(&mlp_core::metrics::ClassScores) -> f64| of.per_class.iter().map(f).collect();
+        let each =
+            |f: fn(&mlp_core::metrics::ClassScores) -> f64| of.per_class.iter().map(f).collect();
         match self {
             Self::Accuracy => vec![of.accuracy],
             Self::LogLoss => vec![of.log_loss.unwrap_or(f64::NAN)],

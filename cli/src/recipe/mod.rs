@@ -56,7 +56,9 @@ fn list(args: &RecipeListArgs) -> Result<(), Failure> {
     }
     let width = recipes.iter().map(|r| r.name.len()).max().unwrap_or(0);
     for recipe in &recipes {
-        let needs = recipe.needs().map_or_else(String::new, |data| format!(" ({data})"));
+        let needs = recipe
+            .needs()
+            .map_or_else(String::new, |data| format!(" ({data})"));
         writeln!(out, "{:<width$}  {}{needs}", recipe.name, recipe.title)?;
     }
     Ok(())
@@ -85,11 +87,19 @@ fn run_all(args: &RecipeRunArgs) -> Result<(), Failure> {
         if !args.quiet && several {
             let spent = start.elapsed().as_secs_f64();
             let left = if spent > 1.0 && done > 0.0 {
-                format!(", about {} left", print::duration(spent / done * (expected - done)))
+                format!(
+                    ", about {} left",
+                    print::duration(spent / done * (expected - done))
+                )
             } else {
                 String::new()
             };
-            drop(writeln!(io::stderr(), "{} ({} of {count}){left}", recipe.name, i + 1));
+            drop(writeln!(
+                io::stderr(),
+                "{} ({} of {count}){left}",
+                recipe.name,
+                i + 1
+            ));
         }
         done += recipe.seconds;
         let outcome = perform::perform(&mut recipe, args)?;
@@ -98,7 +108,9 @@ fn run_all(args: &RecipeRunArgs) -> Result<(), Failure> {
         }
         outcomes.push(outcome);
     }
-    let all_hold = outcomes.iter().all(|outcome| outcome.verdict == Verdict::Holds);
+    let all_hold = outcomes
+        .iter()
+        .all(|outcome| outcome.verdict == Verdict::Holds);
     let mut out = io::stdout().lock();
     if args.json {
         let list: Vec<_> = outcomes.iter().map(Outcome::json).collect();

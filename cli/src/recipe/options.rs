@@ -76,13 +76,14 @@ pub(super) fn read(section: Section<'_, '_>, below: &[Setting]) -> Result<Vec<Se
 
 /// The settings as `train` takes them.
 pub(super) fn parse(file: &TomlFile<'_>, settings: &[Setting]) -> Result<TrainArgs, Failure> {
-    let words = settings
-        .iter()
-        .filter(|setting| setting.key != "data")
-        .map(|setting| match &setting.value {
-            Some(value) => format!("--{}={value}", setting.key),
-            None => format!("--{}", setting.key),
-        });
+    let words =
+        settings
+            .iter()
+            .filter(|setting| setting.key != "data")
+            .map(|setting| match &setting.value {
+                Some(value) => format!("--{}={value}", setting.key),
+                None => format!("--{}", setting.key),
+            });
     let data = settings
         .iter()
         .find(|setting| setting.key == "data")
@@ -109,7 +110,10 @@ pub(super) fn parse(file: &TomlFile<'_>, settings: &[Setting]) -> Result<TrainAr
                 .any(|word| word.trim_start_matches("--") == setting.key)
         });
         let place = at_fault.or(settings.first());
-        file.fault(&place.map_or(0..0, |setting| setting.place.clone()), sentence)
+        file.fault(
+            &place.map_or(0..0, |setting| setting.place.clone()),
+            sentence,
+        )
     })
 }
 

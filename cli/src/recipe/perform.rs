@@ -182,7 +182,9 @@ fn files(
     args: &RecipeRunArgs,
 ) -> Result<Vec<PathBuf>, Failure> {
     let stem = match &run.name {
-        Some(name) if recipe.runs.len() > 1 => format!("{}-{}", recipe.name, name.replace(' ', "-")),
+        Some(name) if recipe.runs.len() > 1 => {
+            format!("{}-{}", recipe.name, name.replace(' ', "-"))
+        }
         _ => recipe.name.clone(),
     };
     let mut written = Vec::new();
@@ -199,7 +201,9 @@ fn files(
                 "{stem}: there are no test rows to submit"
             )));
         };
-        let outputs = trained.network.predict_on(test.inputs(), run.args.machine.threads());
+        let outputs = trained
+            .network
+            .predict_on(test.inputs(), run.args.machine.threads());
         let model = Model::new(trained.network.clone(), test, None, Value::Null);
         let output = Output::claim(&args.output.join(format!("{stem}-submission.csv")), &[])?;
         output.write(|file| write_kaggle(&model, &outputs, file))?;

@@ -71,7 +71,15 @@ const KEYS: [&str; 9] = [
 ];
 const DATA_KEYS: [&str; 3] = ["columns", "inputs", "answers"];
 const RUN_KEYS: [&str; 10] = [
-    "name", "note", "train", "untrained", "goes-on-from", "weights", "biases", "walk", "submission",
+    "name",
+    "note",
+    "train",
+    "untrained",
+    "goes-on-from",
+    "weights",
+    "biases",
+    "walk",
+    "submission",
     "value",
 ];
 
@@ -80,9 +88,13 @@ impl Recipe {
     pub(super) fn parse(name: &str, file: &TomlFile<'_>) -> Result<Self, Failure> {
         let mut top = file.parse()?;
         let title = top.text("title")?.ok_or_else(|| top.missing("title"))?;
-        let document = top.text("document")?.ok_or_else(|| top.missing("document"))?;
+        let document = top
+            .text("document")?
+            .ok_or_else(|| top.missing("document"))?;
         let (about, bug, quick) = (top.text("about")?, top.text("bug")?, top.switch("quick")?);
-        let seconds = top.numbers("seconds")?.map_or(1.0, |list| list.iter().sum());
+        let seconds = top
+            .numbers("seconds")?
+            .map_or(1.0, |list| list.iter().sum());
         let rows = match top.sections("data")?.pop() {
             Some(section) => Some(Rows::read(section)?),
             None => None,
@@ -125,12 +137,20 @@ impl Recipe {
 
 impl Rows {
     fn read(mut section: Section<'_, '_>) -> Result<Self, Failure> {
-        let inputs = section.rows("inputs")?.ok_or_else(|| section.missing("inputs"))?;
-        let answers = section.rows("answers")?.ok_or_else(|| section.missing("answers"))?;
+        let inputs = section
+            .rows("inputs")?
+            .ok_or_else(|| section.missing("inputs"))?;
+        let answers = section
+            .rows("answers")?
+            .ok_or_else(|| section.missing("answers"))?;
         let columns = section.text("columns")?;
         let columns = columns.map(|names| names.split(',').map(|n| n.trim().to_owned()).collect());
         if inputs.is_empty() || inputs.len() != answers.len() {
-            let told = format!("{} rows of inputs have {} answers", inputs.len(), answers.len());
+            let told = format!(
+                "{} rows of inputs have {} answers",
+                inputs.len(),
+                answers.len()
+            );
             return Err(section.file.fault(&section.place, told));
         }
         section.close(&DATA_KEYS)?;
@@ -158,14 +178,19 @@ impl Run {
         let goes_on_from = match section.text("goes-on-from")? {
             None => None,
             Some(name) => {
-                let found = before.iter().position(|run| run.name.as_ref() == Some(&name));
-                let fault = || file.fault(&place, format!("no run before this one is named `{name}`"));
+                let found = before
+                    .iter()
+                    .position(|run| run.name.as_ref() == Some(&name));
+                let fault =
+                    || file.fault(&place, format!("no run before this one is named `{name}`"));
                 Some(found.ok_or_else(fault)?)
             }
         };
         let walk = match section.sections("walk")?.pop() {
             Some(mut walk) => {
-                let input = walk.numbers("input")?.ok_or_else(|| walk.missing("input"))?;
+                let input = walk
+                    .numbers("input")?
+                    .ok_or_else(|| walk.missing("input"))?;
                 let answer = walk.numbers("answer")?;
                 walk.close(&["input", "answer"])?;
                 Some(WalkRow { input, answer })
@@ -194,13 +219,22 @@ impl Run {
     /// What one key alone cannot know.
     fn check(&self, file: &TomlFile<'_>, place: &Range<usize>, rows: bool) -> Result<(), Failure> {
         let layers = self.args.hidden.0.len() + 1;
-        for (what, list) in [("weights", self.weights.len()), ("biases", self.biases.len())] {
+        for (what, list) in [
+            ("weights", self.weights.len()),
+            ("biases", self.biases.len()),
+        ] {
             if list != 0 && list != layers {
-                return Err(file.fault(place, format!("{list} layers of {what} for {layers} layers")));
+                return Err(file.fault(
+                    place,
+                    format!("{list} layers of {what} for {layers} layers"),
+                ));
             }
         }
         if rows && self.settings.iter().any(|setting| setting.key == "data") {
-            return Err(file.fault(place, "the rows are in the recipe itself, so `data` cannot be set"));
+            return Err(file.fault(
+                place,
+                "the rows are in the recipe itself, so `data` cannot be set",
+            ));
         }
         Ok(())
     }

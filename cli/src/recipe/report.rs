@@ -87,9 +87,15 @@ impl Outcome {
     pub(super) fn judge(&mut self, recipe: &Recipe) {
         for (run, told) in recipe.runs.iter().zip(&self.runs) {
             let pairs = run.wanted.iter().zip(&told.compared);
-            self.tables.push(pairs.flat_map(|(wanted, compared)| lines(wanted, compared)).collect());
+            self.tables.push(
+                pairs
+                    .flat_map(|(wanted, compared)| lines(wanted, compared))
+                    .collect(),
+            );
         }
-        if matches!(self.verdict, Verdict::Misses) && self.tables.iter().flatten().all(|line| line.holds) {
+        if matches!(self.verdict, Verdict::Misses)
+            && self.tables.iter().flatten().all(|line| line.holds)
+        {
             self.verdict = Verdict::Holds;
         }
     }
@@ -108,13 +114,21 @@ impl Outcome {
         let mut text = format!("{}: {}\n", self.name, self.title);
         let all = || self.tables.iter().flatten();
         let width = |of: fn(&Line) -> &str, least: usize| {
-            all().map(|line| of(line).chars().count()).max().unwrap_or(0).max(least)
+            all()
+                .map(|line| of(line).chars().count())
+                .max()
+                .unwrap_or(0)
+                .max(least)
         };
         let (a, b) = (width(|l| &l.what, 4), width(|l| &l.published, 9));
         let (c, d) = (width(|l| &l.ours, 4), width(|l| &l.band, 4));
         for (i, (run, lines)) in self.runs.iter().zip(&self.tables).enumerate() {
             if i == 0 {
-                let _ = writeln!(text, "  {:<a$}  {:>b$}  {:>c$}  {:<d$}  verdict", "", "published", "ours", "band");
+                let _ = writeln!(
+                    text,
+                    "  {:<a$}  {:>b$}  {:>c$}  {:<d$}  verdict",
+                    "", "published", "ours", "band"
+                );
             }
             if let Some(name) = &run.name {
                 let _ = writeln!(text, "  {name}: {}", print::duration(run.seconds));
@@ -235,7 +249,9 @@ fn lines(wanted: &Wanted, compared: &[Compared]) -> Vec<Line> {
                 _ if compared.len() > 1 => format!("{}, {}", wanted.what, i + 1),
                 _ => wanted.what.clone(),
             },
-            published: one.published.map_or_else(|| "-".to_owned(), |p| p.to_string()),
+            published: one
+                .published
+                .map_or_else(|| "-".to_owned(), |p| p.to_string()),
             ours: like(one.ours, one.published),
             band: format!("{} .. {}", bound(one.band[0]), bound(one.band[1])),
             holds: one.holds() && !too_many,
@@ -261,7 +277,8 @@ fn like(ours: f64, published: Option<f64>) -> String {
     }
     let decimals = published.map_or(4, |p| {
         let text = p.to_string();
-        text.split_once('.').map_or(0, |(_, decimals)| decimals.len())
+        text.split_once('.')
+            .map_or(0, |(_, decimals)| decimals.len())
     });
     // An f32 has seven digits.
     let places = decimals.clamp(3, 7);
@@ -290,7 +307,10 @@ pub(super) fn what_is_wrong(outcomes: &[Outcome]) -> String {
     let parts = [
         (count(|v| *v == Verdict::Misses), "outside their bands"),
         (count(|v| matches!(v, Verdict::Failed(_))), "failed"),
-        (count(|v| matches!(v, Verdict::Needs(..))), "not run for want of their data"),
+        (
+            count(|v| matches!(v, Verdict::Needs(..))),
+            "not run for want of their data",
+        ),
     ];
     let parts: Vec<String> = parts
         .iter()

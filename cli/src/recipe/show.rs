@@ -41,13 +41,24 @@ fn run_text(text: &mut String, recipe: &Recipe, run: &Run) -> Result<(), Failure
     }
     if let Some(rows) = &recipe.rows {
         for (inputs, answers) in rows.inputs.iter().zip(&rows.answers) {
-            let list = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
+            let list = |values: &[f64]| {
+                values
+                    .iter()
+                    .map(f64::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
             let _ = writeln!(text, "row         {} -> {}", list(inputs), list(answers));
         }
     }
-    let (data, options): (Vec<&Setting>, Vec<&Setting>) =
-        run.settings.iter().partition(|setting| setting.key == "data");
-    let words = data.into_iter().chain(options).map(Setting::on_command_line);
+    let (data, options): (Vec<&Setting>, Vec<&Setting>) = run
+        .settings
+        .iter()
+        .partition(|setting| setting.key == "data");
+    let words = data
+        .into_iter()
+        .chain(options)
+        .map(Setting::on_command_line);
     let words = words.collect::<Vec<_>>().join(" ");
     if run.is_plain() && recipe.rows.is_none() {
         push(text, "the same  ", &format!("mlp-fast train {words}"));
@@ -55,13 +66,22 @@ fn run_text(text: &mut String, recipe: &Recipe, run: &Run) -> Result<(), Failure
         push(text, "settings  ", &words);
     }
     for (l, weights) in run.weights.iter().enumerate() {
-        let biases = run.biases.get(l).map_or_else(String::new, |b| format!(", biases {b:?}"));
+        let biases = run
+            .biases
+            .get(l)
+            .map_or_else(String::new, |b| format!(", biases {b:?}"));
         let _ = writeln!(text, "layer {}     weights {weights:?}{biases}", l + 1);
     }
     if run.untrained && run.walk.is_some() {
         let trained = perform::train(recipe.rows.as_ref(), run, &[])?;
         for line in walk::lines(run, &trained)? {
-            let _ = writeln!(text, "  {:<8} = {} = {}", line.name, line.formula, number_of(line.value));
+            let _ = writeln!(
+                text,
+                "  {:<8} = {} = {}",
+                line.name,
+                line.formula,
+                number_of(line.value)
+            );
         }
     }
     text.push_str("wanted\n");
@@ -70,9 +90,18 @@ fn run_text(text: &mut String, recipe: &Recipe, run: &Run) -> Result<(), Failure
         let published = match published.len() {
             0 => String::new(),
             1..=12 => format!("published {}; ", published.join(", ")),
-            many => format!("published {many} values from {} to {}; ", published[0], published[many - 1]),
+            many => format!(
+                "published {many} values from {} to {}; ",
+                published[0],
+                published[many - 1]
+            ),
         };
-        let _ = writeln!(text, "  {}: {published}band {}", wanted.what, wanted.band_text());
+        let _ = writeln!(
+            text,
+            "  {}: {published}band {}",
+            wanted.what,
+            wanted.band_text()
+        );
         if let Some(note) = &wanted.note {
             let _ = writeln!(text, "    {note}");
         }
@@ -110,6 +139,9 @@ fn push(text: &mut String, heading: &str, words: &str) {
 impl Run {
     /// Whether `mlp-fast train` with these settings does all of it.
     fn is_plain(&self) -> bool {
-        !self.untrained && self.goes_on_from.is_none() && self.weights.is_empty() && self.biases.is_empty()
+        !self.untrained
+            && self.goes_on_from.is_none()
+            && self.weights.is_empty()
+            && self.biases.is_empty()
     }
 }

@@ -119,7 +119,8 @@ impl<'f, 'i> Section<'f, 'i> {
         let Some(value) = self.take(key) else {
             return Ok(None);
         };
-        let rows = rows(&value).filter(|rows| rows.windows(2).all(|two| two[0].len() == two[1].len()));
+        let rows =
+            rows(&value).filter(|rows| rows.windows(2).all(|two| two[0].len() == two[1].len()));
         rows.map(Some).ok_or_else(|| {
             let expected = "a list of rows, each a list of as many numbers";
             wrong(self.file, key, expected, &value)
@@ -140,7 +141,14 @@ impl<'f, 'i> Section<'f, 'i> {
         let Some(value) = self.take(key) else {
             return Ok(None);
         };
-        let fault = || wrong(self.file, key, "a list of matrices, each a list of rows", &value);
+        let fault = || {
+            wrong(
+                self.file,
+                key,
+                "a list of matrices, each a list of rows",
+                &value,
+            )
+        };
         match value.get_ref() {
             DeValue::Array(list) => list.iter().map(rows).collect::<Option<_>>(),
             _ => None,
@@ -187,10 +195,7 @@ impl<'f, 'i> Section<'f, 'i> {
     }
 }
 
-fn one_or_many<'i, T>(
-    value: &Value<'i>,
-    read: &dyn Fn(&Value<'i>) -> Option<T>,
-) -> Option<Vec<T>> {
+fn one_or_many<'i, T>(value: &Value<'i>, read: &dyn Fn(&Value<'i>) -> Option<T>) -> Option<Vec<T>> {
     match value.get_ref() {
         DeValue::Array(list) => list.iter().map(read).collect(),
         _ => Some(vec![read(value)?]),
@@ -234,7 +239,10 @@ pub(super) fn wrong(file: &TomlFile<'_>, key: &str, expected: &str, value: &Valu
         DeValue::Float(number) => format!("{number} was found"),
         _ => format!("{found} was found"),
     };
-    file.fault(&value.span(), format!("`{key}` must be {expected}, and {found}"))
+    file.fault(
+        &value.span(),
+        format!("`{key}` must be {expected}, and {found}"),
+    )
 }
 
 /// Whether a value is a list of lists.

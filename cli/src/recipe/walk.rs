@@ -31,7 +31,11 @@ pub(super) fn lines(run: &Run, trained: &Trained) -> Result<Vec<Line>, Failure> 
     };
     let network = &trained.network;
     let layers = network.layers();
-    if layers.len() > 2 || layers.iter().any(|l| l.outputs() > MOST_UNITS || l.inputs() > MOST_UNITS) {
+    if layers.len() > 2
+        || layers
+            .iter()
+            .any(|l| l.outputs() > MOST_UNITS || l.inputs() > MOST_UNITS)
+    {
         return Err(Failure::Failed(format!(
             "a walk is for at most one hidden layer and {MOST_UNITS} units in each"
         )));
@@ -81,10 +85,15 @@ impl Told<'_> {
         let walk = self.walk;
         for (l, step) in walk.layers.iter().enumerate() {
             for unit in 0..step.z.len() {
-                let letters = (0..step.inputs.len())
-                    .map(|input| format!("{} {}", self.weight(l, unit, input), self.input(l, input)));
+                let letters = (0..step.inputs.len()).map(|input| {
+                    format!("{} {}", self.weight(l, unit, input), self.input(l, input))
+                });
                 let numbers = (0..step.inputs.len()).map(|input| {
-                    format!("{} * {}", number(step.weight.row(unit)[input]), number(step.inputs[input]))
+                    format!(
+                        "{} * {}",
+                        number(step.weight.row(unit)[input]),
+                        number(step.inputs[input])
+                    )
                 });
                 let mut letters: Vec<String> = letters.collect();
                 let mut numbers: Vec<String> = numbers.collect();
@@ -107,7 +116,12 @@ impl Told<'_> {
         let answers: Vec<String> = answer.iter().map(|&y| number(y)).collect();
         let outputs = &self.walk.layers[self.walk.layers.len() - 1].y;
         let outputs: Vec<String> = outputs.iter().map(|&p| number(p)).collect();
-        let told = format!("{} of y = {}, o = {}", loss.name(), answers.join(", "), outputs.join(", "));
+        let told = format!(
+            "{} of y = {}, o = {}",
+            loss.name(),
+            answers.join(", "),
+            outputs.join(", ")
+        );
         let formula = match (loss, answer, &outputs[..]) {
             (Loss::Mse, &[y], [o]) => format!("(y - o1)^2 = ({} - {o})^2", number(y)),
             _ => told,
@@ -138,7 +152,11 @@ impl Told<'_> {
                 for input in 0..step.inputs.len() {
                     let weight = self.weight(l, unit, input);
                     let formula = self.chain(l, unit, &weight);
-                    self.push(format!("dL/d{weight}"), formula, step.d_weight.row(unit)[input]);
+                    self.push(
+                        format!("dL/d{weight}"),
+                        formula,
+                        step.d_weight.row(unit)[input],
+                    );
                 }
                 if let Some(&d) = step.d_bias.get(unit) {
                     let bias = self.bias(l, unit);
@@ -154,11 +172,19 @@ impl Told<'_> {
         let (y, z) = (self.unit(l, unit), number(step.z[unit]));
         let (weight, a) = (self.weight(l, unit, input), self.input(l, input));
         if let (true, Some(value)) = (from_hidden, step.by_input(unit, input)) {
-            let formula = format!("{weight} f'({z}) = {} * {}", number(step.weight.row(unit)[input]), number(step.slope[unit]));
+            let formula = format!(
+                "{weight} f'({z}) = {} * {}",
+                number(step.weight.row(unit)[input]),
+                number(step.slope[unit])
+            );
             self.push(format!("d{y}/d{a}"), formula, value);
         }
         if let Some(value) = step.by_weight(unit, input) {
-            let formula = format!("{a} f'({z}) = {} * {}", number(step.inputs[input]), number(step.slope[unit]));
+            let formula = format!(
+                "{a} f'({z}) = {} * {}",
+                number(step.inputs[input]),
+                number(step.slope[unit])
+            );
             self.push(format!("d{y}/d{weight}"), formula, value);
         }
     }
@@ -180,7 +206,11 @@ impl Told<'_> {
     }
 
     fn unit(&self, l: usize, unit: usize) -> String {
-        let letter = if l + 1 == self.walk.layers.len() { 'o' } else { 'h' };
+        let letter = if l + 1 == self.walk.layers.len() {
+            'o'
+        } else {
+            'h'
+        };
         format!("{letter}{}", unit + 1)
     }
 
@@ -192,8 +222,14 @@ impl Told<'_> {
     }
 
     fn weight(&self, l: usize, unit: usize, input: usize) -> String {
-        let before: usize = self.walk.layers[..l].iter().map(|s| s.z.len() * s.inputs.len()).sum();
-        format!("w{}", before + unit * self.walk.layers[l].inputs.len() + input + 1)
+        let before: usize = self.walk.layers[..l]
+            .iter()
+            .map(|s| s.z.len() * s.inputs.len())
+            .sum();
+        format!(
+            "w{}",
+            before + unit * self.walk.layers[l].inputs.len() + input + 1
+        )
     }
 
     fn bias(&self, l: usize, unit: usize) -> String {

@@ -28,6 +28,10 @@ pub(super) enum Measure {
     Rows(Part),
     /// The outputs for one row as it is in the data, before scaling.
     Output(Vec<f64>),
+    /// The first rows to train on as the network takes them, so many.
+    Inputs(usize),
+    /// The outputs for the first rows to train on, so many.
+    Probabilities(usize),
     /// The predicted classes of the first rows of the test part, so many.
     Predictions(usize),
     /// Numbers of the walk by their names.
@@ -112,10 +116,30 @@ const SCORES: [(&str, Score); 10] = [
     ("support", Score::Support),
     ("predicted", Score::Predicted),
 ];
-const OTHERS: [&str; 5] = ["rows", "output", "predictions", "walk", "first-weights"];
+const OTHERS: [&str; 7] = [
+    "rows",
+    "output",
+    "inputs",
+    "probabilities",
+    "predictions",
+    "walk",
+    "first-weights",
+];
 const KEYS: [&str; 14] = [
-    "what", "measure", "published", "band", "within", "differ", "note", "epoch", "on", "input",
-    "first", "of", "inputs", "units",
+    "what",
+    "measure",
+    "published",
+    "band",
+    "within",
+    "differ",
+    "note",
+    "epoch",
+    "on",
+    "input",
+    "first",
+    "of",
+    "inputs",
+    "units",
 ];
 
 /// Reads the `[[run.value]]` tables of a run.
@@ -138,7 +162,9 @@ impl Wanted {
     fn read(mut section: Section<'_, '_>, epochs: usize) -> Result<Self, Failure> {
         let (file, place) = (section.file, section.place.clone());
         let fault = |sentence: String| Err(file.fault(&place, sentence));
-        let what = section.text("what")?.ok_or_else(|| section.missing("what"))?;
+        let what = section
+            .text("what")?
+            .ok_or_else(|| section.missing("what"))?;
         let measure = Measure::read(&mut section, epochs)?;
         // A matrix is published as rows; a list of numbers as such.
         let published = match section.table.get("published") {
@@ -148,7 +174,9 @@ impl Wanted {
             _ => section.numbers("published")?,
         };
         let published = published.unwrap_or_default();
-        let differ = section.counts("differ")?.and_then(|list| list.first().copied());
+        let differ = section
+            .counts("differ")?
+            .and_then(|list| list.first().copied());
         let note = section.text("note")?;
         let band = match (section.numbers("band")?, section.numbers("within")?) {
             (Some(band), None) => match band[..] {
@@ -212,7 +240,9 @@ impl Wanted {
 
     /// Whether all are in their bands, and not too many differ.
     pub(super) fn holds(&self, compared: &[Compared]) -> bool {
-        let different = compared.iter().filter(|c| c.published.is_some_and(|p| p != c.ours));
+        let different = compared
+            .iter()
+            .filter(|c| c.published.is_some_and(|p| p != c.ours));
         !compared.is_empty()
             && compared.iter().all(Compared::holds)
             && self.differ.is_none_or(|most| different.count() <= most)
@@ -233,7 +263,9 @@ impl Wanted {
 
 impl Measure {
     fn read(section: &mut Section<'_, '_>, epochs: usize) -> Result<Self, Failure> {
-        let name = section.text("measure")?.ok_or_else(|| section.missing("measure"))?;
+        let name = section
+            .text("measure")?
+            .ok_or_else(|| section.missing("measure"))?;
         let (file, place) = (section.file, section.place.clone());
         let fault = |sentence: String| Err(file.fault(&place, sentence));
         let part = |section: &mut Section<'_, '_>| match section.text("on")?.as_deref() {
@@ -261,10 +293,17 @@ impl Measure {
                 Some(input) => Ok(Self::Output(input)),
                 None => Err(section.missing("input")),
             },
-            "predictions" => match section.counts("first")?.as_deref() {
-                Some(&[count]) => Ok(Self::Predictions(count)),
-                _ => Err(section.missing("first")),
-            },
+            "inputs" | "probabilities" | "predictions" => {
+                let first = match section.counts("first")?.as_deref() {
+                    Some(&[count]) if count > 0 => count,
+                    _ => return Err(section.missing("first")),
+                };
+                Ok(match name.as_str() {
+                    "inputs" => Self::Inputs(first),
+                    "probabilities" => Self::Probabilities(first),
+                    _ => Self::Predictions(first),
+                })
+            }
             "walk" => match section.text("of")? {
                 Some(names) => Ok(Self::Walk(
                     names.split(',').map(|n| n.trim().to_owned()).collect(),
@@ -278,13 +317,20 @@ impl Measure {
                 (Some(&[a, b]), Some(&[c, d])) if a < b && c < d => {
                     Ok(Self::FirstWeights([a, b], [c, d]))
                 }
-                _ => fault("`first-weights` needs `inputs` and `units`, each from and to".to_owned()),
+                _ => {
+                    fault("`first-weights` needs `inputs` and `units`, each from and to".to_owned())
+                }
             },
             _ => {
                 let known = SERIES.iter().map(|(name, _)| *name);
-                let known = known.chain(SCORES.iter().map(|(name, _)| *name)).chain(OTHERS);
+                let known = known
+                    .chain(SCORES.iter().map(|(name, _)| *name))
+                    .chain(OTHERS);
                 let known: Vec<&str> = known.collect();
-                fault(format!("unknown measure `{name}`; there are: {}", known.join(", ")))
+                fault(format!(
+                    "unknown measure `{name}`; there are: {}",
+                    known.join(", ")
+                ))
             }
         }
     }
@@ -293,8 +339,10 @@ impl Measure {
     fn count(&self) -> Option<usize> {
         match self {
             Self::Epochs(_, at) => Some(at.len()),
-            Self::Rows(_) | Self::Score(Score::Accuracy | Score::LogLoss | Score::Mse, _) => Some(1),
-            Self::Score(..) | Self::Output(_) => None,
+            Self::Rows(_) | Self::Score(Score::Accuracy | Score::LogLoss | Score::Mse, _) => {
+                Some(1)
+            }
+            Self::Score(..) | Self::Output(_) | Self::Inputs(_) | Self::Probabilities(_) => None,
             Self::Predictions(count) => Some(*count),
             Self::Walk(names) => Some(names.len()),
             Self::FirstWeights([a, b], [c, d]) => Some((b - a) * (d - c)),
