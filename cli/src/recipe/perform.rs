@@ -15,8 +15,9 @@ use serde_json::Value;
 use super::measure::Measures;
 use super::recipe_file::{Recipe, Rows, Run};
 use super::report::{Outcome, RunOutcome, Verdict};
+use super::wanted::{Measure, Series};
 use crate::args::RecipeRunArgs;
-use crate::curves::{Point, curves_svg};
+use crate::curves::{Point, Published, compared_svg};
 use crate::data::Parts;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -174,6 +175,24 @@ impl Rows {
     }
 }
 
+/// What was published of the course of a run.
+fn published(run: &Run) -> Published {
+    let mut published = Published::default();
+    for wanted in &run.wanted {
+        let Measure::Epochs(series, at) = &wanted.measure else {
+            continue;
+        };
+        let series = match series {
+            Series::Loss => &mut published.loss,
+            Series::Accuracy => &mut published.accuracy,
+            Series::ValidationLoss => &mut published.validation_loss,
+            Series::ValidationAccuracy => &mut published.validation_accuracy,
+        };
+        series.extend(at.iter().copied().zip(wanted.published.iter().copied()));
+    }
+    published
+}
+
 /// Writes the curves, and the submission if there is to be one; their paths.
 fn files(
     recipe: &Recipe,
@@ -190,7 +209,7 @@ fn files(
     let mut written = Vec::new();
     if trained.epochs.len() > 1 {
         let points: Vec<Point> = trained.epochs.iter().map(Point::of).collect();
-        let picture = curves_svg(&stem, &points, None);
+        let picture = compared_svg(&stem, &points, None, &published(run));
         let output = Output::claim(&args.output.join(format!("{stem}.svg")), &[])?;
         output.write(|file| file.write_all(picture.as_bytes()))?;
         written.push(output.path().to_path_buf());
