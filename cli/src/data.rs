@@ -126,6 +126,7 @@ fn hold_out(all: Dataset, args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)
         (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => {
             all.split(share, args.seed)?
         }
+        (Split::Last, _) => all.split_last(share)?,
     };
     Ok((train, Some(held_out)))
 }
@@ -184,10 +185,7 @@ pub(crate) fn to_look_at(data: &str, args: &DataArgs, test: bool) -> Result<Data
     } else {
         loaded.train
     };
-    Ok(match args.take {
-        Some(count) => rows.take(count),
-        None => rows,
-    })
+    rows_of(rows, args, data)
 }
 
 /// Images have no columns among which a label could be named.

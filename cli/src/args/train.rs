@@ -51,7 +51,7 @@ pub(crate) struct TrainArgs {
         help_heading = "Data"
     )]
     pub(crate) validation_data: Option<String>,
-    /// How rows are held out: auto, stratified (each class alike), random
+    /// How rows are held out: auto, stratified (each class alike), random, last (those at the end)
     #[arg(long, value_enum, default_value_t = Split::Auto, hide_possible_values = true, help_heading = "Data")]
     pub(crate) split: Split,
 
@@ -227,6 +227,7 @@ pub(crate) enum Split {
     Auto,
     Stratified,
     Random,
+    Last,
 }
 
 /// How the gradients of a batch become one.

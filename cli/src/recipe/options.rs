@@ -14,8 +14,8 @@ use crate::args::TrainArgs;
 use crate::failure::Failure;
 
 /// What a recipe does not decide: where results go and what the machine gives.
-const NOT_HERE: [&str; 7] = [
-    "output", "quiet", "verbose", "threads", "isa", "data-dir", "help",
+const NOT_HERE: [&str; 9] = [
+    "from", "output", "quiet", "verbose", "threads", "isa", "data-dir", "help", "help-all",
 ];
 
 /// One setting and the bytes of the file where it stands.

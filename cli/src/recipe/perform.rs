@@ -1,6 +1,5 @@
 //! A recipe carried out: each run trained as `train` would, then measured.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -8,6 +7,7 @@ use mlp_core::dataset::source::{self, SourceOptions};
 use mlp_core::dataset::{Dataset, Inputs};
 use mlp_core::model_file::Model;
 use mlp_core::nn::Network;
+use mlp_core::rng::LegacyRandom;
 use mlp_core::tensor::Matrix;
 use mlp_core::train::{Epoch, History};
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub(super) struct Trained {
     /// The network before the first step.
     pub(super) first: Network,
     pub(super) network: Network,
+    /// NumPy's generator, if the run drew from it, as the run left it.
+    random: Option<LegacyRandom>,
     /// Empty for a network that is looked at as it starts.
     pub(super) epochs: Vec<Epoch>,
     pub(super) seconds: f64,
@@ -91,23 +93,31 @@ pub(super) fn train(
     let settings = Settings::check(args)?;
     let parts = match rows {
         Some(rows) => Parts::of(rows.dataset()?, &settings)?,
-        None => Parts::load(args, &settings)?,
+        None => Parts::load(args, &settings, None)?,
     };
-    let mut network = match run.goes_on_from {
-        Some(earlier) => before[earlier].network.clone(),
-        None => settings.network(&parts.train)?,
-    };
+    let (mut random, mut network);
+    match run.goes_on_from.map(|earlier| &before[earlier]) {
+        Some(earlier) => {
+            random = earlier.random.clone();
+            network = Settings::go_on(args, earlier.network.clone())?;
+        }
+        None => {
+            random = Settings::legacy_random(args)?;
+            network = settings.network(args, &parts.train, random.as_mut())?;
+        }
+    }
     set_weights(&mut network, run)?;
     let first = network.clone();
     let history = if run.untrained {
         None
     } else {
-        Some(fit(run, &settings, &parts, &mut network)?)
+        Some(fit(run, &settings, &parts, random.as_mut(), &mut network)?)
     };
     Ok(Trained {
         parts,
         first,
         network,
+        random,
         seconds: history.as_ref().map_or(0.0, |history| history.seconds),
         epochs: history.map_or_else(Vec::new, |history| history.epochs),
     })
@@ -117,17 +127,21 @@ fn fit(
     run: &Run,
     settings: &Settings,
     parts: &Parts,
+    random: Option<&mut LegacyRandom>,
     network: &mut Network,
 ) -> Result<History, Failure> {
     let args = &run.args;
     let rows = (args.epochs as u64).saturating_mul(parts.train.len() as u64);
-    let progress = RefCell::new(Progress::sparse(rows, args.quiet));
-    let result = settings
-        .trainer(args)
-        .on_step(|step| progress.borrow().step(step))
-        .on_epoch(|epoch| progress.borrow().epoch(epoch))
+    let progress = Progress::sparse(rows, args.quiet);
+    let mut trainer = settings.trainer(args);
+    if let Some(random) = random {
+        trainer = trainer.legacy_random(random);
+    }
+    let result = trainer
+        .on_step(|step| progress.step(step))
+        .on_epoch(|epoch| progress.epoch(epoch))
         .fit(network, &parts.train, parts.held_out.as_ref());
-    progress.borrow().finish();
+    progress.finish();
     Ok(result?)
 }
 

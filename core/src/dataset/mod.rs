@@ -275,6 +275,15 @@ impl Dataset {
         Ok((self.select(&train), self.select(&held_out)))
     }
 
+    /// The first rows to train on, `train_share` of all (rounded), and the last.
+    ///
+    /// # Errors
+    /// When the share is not between 0 and 1, or one side would be empty.
+    pub fn split_last(&self, train_share: f64) -> Result<(Self, Self), Error> {
+        let (train, held_out) = split::last(self.len(), train_share)?;
+        Ok((self.select(&train), self.select(&held_out)))
+    }
+
     /// [`split`](Self::split) that gives every class the same share, as far as whole rows go.
     ///
     /// # Errors
