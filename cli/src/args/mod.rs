@@ -15,12 +15,9 @@ use mlp_core::dataset::options::ClassChoice;
 use mlp_core::team::available_threads;
 use mlp_core::{Error, Isa};
 
-    RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs,
 pub(crate) use fine::{FineArgs, Random};
-pub(crate) use recipe::{
 pub(crate) use recipe::{RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs};
 pub(crate) use show::ShowArgs;
-};
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::BatchSize;
 use value::{count, seed};

@@ -216,7 +216,9 @@ fn files(
 ) -> Result<Vec<PathBuf>, Failure> {
     let stem = match &run.name {
         Some(name) if recipe.runs.len() > 1 => {
-            format!("{}-{}", recipe.name, name.replace(' ', "-"))
+            let words = name.split(|c: char| !c.is_alphanumeric());
+            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            format!("{}-{}", recipe.name, words.join("-"))
         }
         _ => recipe.name.clone(),
     };

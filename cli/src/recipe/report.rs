@@ -146,8 +146,7 @@ impl Outcome {
             }
         }
         if let (Some(bug), false) = (&self.bug, self.runs.is_empty()) {
-            let words = bug.split_whitespace().collect::<Vec<_>>().join(" ");
-            let _ = writeln!(text, "  known bug of the original: {words}");
+            print::paragraph(&mut text, "  known bug", bug);
         }
         let files: Vec<String> = self
             .runs

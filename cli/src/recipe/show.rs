@@ -9,20 +9,18 @@ use super::perform;
 use super::recipe_file::{Recipe, Run};
 use super::walk::{self, number};
 use crate::failure::Failure;
-
-/// Texts are broken at this width.
-const WIDTH: usize = 100;
+use crate::print::paragraph;
 
 /// Prints the recipe.
 pub(super) fn run(name: &str) -> Result<(), Failure> {
     let recipe = catalog::find(name)?;
     let mut text = format!("{}: {}\n", recipe.name, recipe.title);
-    push(&mut text, "document  ", &recipe.document);
+    paragraph(&mut text, "document  ", &recipe.document);
     if let Some(about) = &recipe.about {
-        push(&mut text, "about     ", about);
+        paragraph(&mut text, "about     ", about);
     }
     if let Some(bug) = &recipe.bug {
-        push(&mut text, "known bug ", bug);
+        paragraph(&mut text, "known bug ", bug);
     }
     for run in &recipe.runs {
         text.push('\n');
@@ -37,7 +35,7 @@ fn run_text(text: &mut String, recipe: &Recipe, run: &Run) -> Result<(), Failure
         let _ = writeln!(text, "run \"{name}\"");
     }
     if let Some(note) = &run.note {
-        push(text, "note      ", note);
+        paragraph(text, "note      ", note);
     }
     if let Some(rows) = &recipe.rows {
         for (inputs, answers) in rows.inputs.iter().zip(&rows.answers) {
@@ -61,9 +59,9 @@ fn run_text(text: &mut String, recipe: &Recipe, run: &Run) -> Result<(), Failure
         .map(Setting::on_command_line);
     let words = words.collect::<Vec<_>>().join(" ");
     if run.is_plain() && recipe.rows.is_none() {
-        push(text, "the same  ", &format!("mlp-fast train {words}"));
+        paragraph(text, "the same  ", &format!("mlp-fast train {words}"));
     } else if !words.is_empty() {
-        push(text, "settings  ", &words);
+        paragraph(text, "settings  ", &words);
     }
     for (l, weights) in run.weights.iter().enumerate() {
         let biases = run
@@ -119,21 +117,6 @@ fn number_of(x: f32) -> String {
     } else {
         format!("{x:.6e}")
     }
-}
-
-/// A heading and a text, broken into lines.
-fn push(text: &mut String, heading: &str, words: &str) {
-    let mut line = format!("{heading}  ");
-    let indent = line.len();
-    for word in words.split_whitespace() {
-        if line.len() + word.len() > WIDTH && line.len() > indent {
-            let _ = writeln!(text, "{}", line.trim_end());
-            line = " ".repeat(indent);
-        }
-        line.push_str(word);
-        line.push(' ');
-    }
-    let _ = writeln!(text, "{}", line.trim_end());
 }
 
 impl Run {
