@@ -179,86 +179,89 @@ fn without_its_data_a_recipe_is_not_passed() {
     );
 }
 
+/// What is changed in the recipe above, and what is then said.
+const FAULTS: &[(&str, &str, [&str; 3])] = &[
+    (
+        "hidden = 8",
+        "hiden = 8",
+        ["own.toml:10:", "`hiden`", "did you mean `hidden`?"],
+    ),
+    (
+        "epochs = 300",
+        "epochs = \"ten\"",
+        ["own.toml:17:", "--epochs ten", "whole number"],
+    ),
+    (
+        "hidden = 8",
+        "no-bias = 8",
+        [
+            "own.toml:10:",
+            "`no-bias` must be true or false",
+            "8 was found",
+        ],
+    ),
+    (
+        "hidden = 8",
+        "threads = 8",
+        ["own.toml:10:", "`threads`", "not a recipe's"],
+    ),
+    (
+        "title = \"Own\"",
+        "title = 1",
+        ["own.toml:2:", "`title` must be a text", "1 was found"],
+    ),
+    (
+        "title = \"Own\"",
+        "titel = \"Own\"",
+        ["own.toml:1:", "needs a `title`", ""],
+    ),
+    (
+        "document = \"none\"",
+        "document = \"none\"\nseed = 1",
+        ["own.toml:4:", "unknown key `seed`", "title, document"],
+    ),
+    (
+        "within = 0.1",
+        "",
+        ["own.toml:20:", "needs either a `band` or a `within`", ""],
+    ),
+    (
+        "within = 0.1",
+        "within = 0.1\nbnad = 1",
+        ["own.toml:26:", "unknown key `bnad`", "band"],
+    ),
+    (
+        "measure = \"output\"",
+        "measure = \"outptu\"",
+        ["own.toml:20:", "unknown measure `outptu`", "output"],
+    ),
+    (
+        "measure = \"output\"",
+        "measure = \"loss\"\nepoch = 301",
+        ["own.toml:20:", "epoch 301", "1 to 300"],
+    ),
+    (
+        "[[0], [1], [1], [0]]",
+        "[[0], [1]]",
+        ["own.toml:5:", "4 rows", "2 answers"],
+    ),
+    (
+        "[[0], [1], [1], [0]]",
+        "[[0], [1, 2]]",
+        ["own.toml:7:", "`answers` must be", "a list was found"],
+    ),
+    ("[[run]]\n", "[[run]\n", ["own.toml:19:", "", ""]),
+    (
+        "loss = \"mse\"",
+        "loss = \"msee\"",
+        ["", "msee", "there are"],
+    ),
+];
+
 #[test]
 fn faults_of_a_recipe_name_file_and_line() {
     let room = Room::new();
-    for (from, to, words) in [
-        (
-            "hidden = 8",
-            "hiden = 8",
-            ["own.toml:10:", "`hiden`", "did you mean `hidden`?"],
-        ),
-        (
-            "epochs = 300",
-            "epochs = \"ten\"",
-            ["own.toml:17:", "--epochs ten", "whole number"],
-        ),
-        (
-            "hidden = 8",
-            "no-bias = 8",
-            [
-                "own.toml:10:",
-                "`no-bias` must be true or false",
-                "8 was found",
-            ],
-        ),
-        (
-            "hidden = 8",
-            "threads = 8",
-            ["own.toml:10:", "`threads`", "not a recipe's"],
-        ),
-        (
-            "title = \"Own\"",
-            "title = 1",
-            ["own.toml:2:", "`title` must be a text", "1 was found"],
-        ),
-        (
-            "title = \"Own\"",
-            "titel = \"Own\"",
-            ["own.toml:1:", "needs a `title`", ""],
-        ),
-        (
-            "document = \"none\"",
-            "document = \"none\"\nseed = 1",
-            ["own.toml:4:", "unknown key `seed`", "title, document"],
-        ),
-        (
-            "within = 0.1",
-            "",
-            ["own.toml:20:", "needs either a `band` or a `within`", ""],
-        ),
-        (
-            "within = 0.1",
-            "within = 0.1\nbnad = 1",
-            ["own.toml:26:", "unknown key `bnad`", "band"],
-        ),
-        (
-            "measure = \"output\"",
-            "measure = \"outptu\"",
-            ["own.toml:20:", "unknown measure `outptu`", "output"],
-        ),
-        (
-            "measure = \"output\"",
-            "measure = \"loss\"\nepoch = 301",
-            ["own.toml:20:", "epoch 301", "1 to 300"],
-        ),
-        (
-            "[[0], [1], [1], [0]]",
-            "[[0], [1]]",
-            ["own.toml:5:", "4 rows", "2 answers"],
-        ),
-        (
-            "[[0], [1], [1], [0]]",
-            "[[0], [1, 2]]",
-            ["own.toml:7:", "`answers` must be", "a list was found"],
-        ),
-        ("[[run]]\n", "[[run]\n", ["own.toml:19:", "", ""]),
-        (
-            "loss = \"mse\"",
-            "loss = \"msee\"",
-            ["", "msee", "there are"],
-        ),
-    ] {
+    for (from, to, words) in FAULTS {
         assert!(OWN.contains(from), "{from}");
         room.write("own.toml", OWN.replacen(from, to, 1));
         // What core finds wrong is told when the recipe runs; all else when it is read.
@@ -272,8 +275,8 @@ fn faults_of_a_recipe_name_file_and_line() {
             );
             continue;
         }
-        room.fails("recipe run own.toml", 1, &words);
-        room.fails("recipe show own.toml", 1, &words);
+        room.fails("recipe run own.toml", 1, words);
+        room.fails("recipe show own.toml", 1, words);
     }
     room.fails("recipe run absent.toml", 1, &["absent.toml", "cannot read"]);
     room.fails(

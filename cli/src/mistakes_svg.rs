@@ -63,14 +63,16 @@ pub(crate) fn mistakes_svg(
         Anchor::Start,
         &shortened(title, 80),
     );
-    let mut told = format!(
-        "{} of {} rows told wrong",
+    let surest = if wrong > MOST {
+        format!("; the {MOST} that the model was surest of")
+    } else {
+        String::new()
+    };
+    let told = format!(
+        "{} of {} rows told wrong{surest}",
         print::grouped(wrong as u64),
         print::grouped(labels.len() as u64)
     );
-    if wrong > MOST {
-        told.push_str(&format!("; the {MOST} that the model was surest of"));
-    }
     svg.text("", (MARGIN, 48.0), Anchor::Start, &told);
     for (i, mistake) in mistakes.iter().enumerate() {
         let x = MARGIN + (i % ACROSS) as f64 * TILE.0;

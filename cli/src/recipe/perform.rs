@@ -31,7 +31,7 @@ pub(super) struct Trained {
     /// The network before the first step.
     pub(super) first: Network,
     pub(super) network: Network,
-    /// NumPy's generator, if the run drew from it, as the run left it.
+    /// `NumPy`'s generator, if the run drew from it, as the run left it.
     random: Option<LegacyRandom>,
     /// Empty for a network that is looked at as it starts.
     pub(super) epochs: Vec<Epoch>,
@@ -96,15 +96,12 @@ pub(super) fn train(
         None => Parts::load(args, &settings, None)?,
     };
     let (mut random, mut network);
-    match run.goes_on_from.map(|earlier| &before[earlier]) {
-        Some(earlier) => {
-            random = earlier.random.clone();
-            network = Settings::go_on(args, earlier.network.clone())?;
-        }
-        None => {
-            random = Settings::legacy_random(args)?;
-            network = settings.network(args, &parts.train, random.as_mut())?;
-        }
+    if let Some(earlier) = run.goes_on_from {
+        random = before[earlier].random.clone();
+        network = Settings::go_on(args, before[earlier].network.clone())?;
+    } else {
+        random = Settings::legacy_random(args)?;
+        network = settings.network(args, &parts.train, random.as_mut())?;
     }
     set_weights(&mut network, run)?;
     let first = network.clone();
