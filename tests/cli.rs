@@ -3,6 +3,9 @@
 #[path = "cli/room.rs"]
 mod room;
 
+#[path = "cli/samples.rs"]
+mod samples;
+
 /// The main road: train, then evaluate, predict and inspect what was trained.
 #[path = "cli/road.rs"]
 mod road;
@@ -18,3 +21,7 @@ mod faults;
 /// Hostile input: numbers too large, outputs that are no files, models and data that do not go together.
 #[path = "cli/limits.rs"]
 mod limits;
+
+/// Pictures: images in the terminal and as PNG, activations, the sheet of mistakes.
+#[path = "cli/pictures.rs"]
+mod pictures;

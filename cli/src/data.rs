@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mlp_core::dataset::options::{Expected, Header, ReadOptions, Task};
+use mlp_core::dataset::options::{ClassChoice, Expected, Header, ReadOptions, Task};
 use mlp_core::dataset::source::{self, SourceOptions};
 use mlp_core::dataset::{Dataset, Inputs, Scaling, Targets};
 use mlp_core::model_file::{self, Model};
@@ -28,20 +28,40 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// Rows that are at hand, all to be trained on, scaled.
+    pub(crate) fn of(rows: Dataset, settings: &Settings) -> Result<Self, Failure> {
+        let scaling = Scaling::fit(&settings.scaling, rows.inputs())?;
+        Ok(Self {
+            train: rows.scaled(scaling)?,
+            held_out: None,
+            test: None,
+            label: None,
+        })
+    }
+
     /// Loads the data, holds rows out, and scales all as the training rows need it.
-    pub(crate) fn load(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
+    /// For a model to go on from, as that model needs it.
+    pub(crate) fn load(
+        args: &TrainArgs,
+        settings: &Settings,
+        from: Option<&Model>,
+    ) -> Result<Self, Failure> {
         if args.rows.is_some() && args.data != "digits" {
             return Err(Failure::usage(
                 "--rows says how many digits to draw; for other data --take N uses the first N rows",
             ));
         }
-        let mut options = source_options(&args.source);
-        options.digits_rows = args.rows;
-        options.read.task = match args.task {
-            args::Task::Auto => Task::Auto,
-            args::Task::Classes => Task::Classes,
-            args::Task::Values => Task::Values,
+        let mut options = match from {
+            Some(model) => options_for(model, &args.source),
+            None => source_options(&args.source),
         };
+        options.digits_rows = args.rows;
+        options.read.choice = args.classes.choice();
+        match args.task {
+            args::Task::Auto => {}
+            args::Task::Classes => options.read.task = Task::Classes,
+            args::Task::Values => options.read.task = Task::Values,
+        }
         if args.task == args::Task::Values && !source::is_table(&args.data, &options)? {
             return Err(Failure::usage(format!(
                 "--task values is for tables, and the answers of {} are classes",
@@ -50,10 +70,7 @@ impl Parts {
         }
         columns_to_choose(&args.data, &options)?;
         let loaded = source::open(&args.data, &options)?;
-        let all = match args.source.take {
-            Some(rows) => loaded.train.take(rows),
-            None => loaded.train,
-        };
+        let all = rows_of(loaded.train, &args.source, &args.data)?;
         let (train, held_out) = match &args.validation_data {
             Some(data) => {
                 options.read.expected = Some(expected(&all, loaded.label.clone()));
@@ -66,7 +83,10 @@ impl Parts {
         train.several_classes().map_err(|error| {
             Failure::Failed(format!("{}: of the rows to train on, {error}", args.data))
         })?;
-        let scaling = Scaling::fit(&settings.scaling, train.inputs())?;
+        let scaling = match from {
+            Some(model) => model.scaling.clone(),
+            None => Scaling::fit(&settings.scaling, train.inputs())?,
+        };
         let scaled = |rows: Dataset| rows.scaled(scaling.clone());
         Ok(Self {
             train: scaled(train)?,
@@ -75,6 +95,22 @@ impl Parts {
             label: loaded.label,
         })
     }
+}
+
+/// The rows that are neither passed over nor left behind.
+fn rows_of(rows: Dataset, args: &DataArgs, data: &str) -> Result<Dataset, Failure> {
+    let found = rows.len();
+    if args.skip > 0 && args.skip >= found {
+        return Err(Failure::Failed(format!(
+            "{data}: --skip {} leaves nothing of {found} rows",
+            args.skip
+        )));
+    }
+    let rows = rows.skip(args.skip);
+    Ok(match args.take {
+        Some(count) => rows.take(count),
+        None => rows,
+    })
 }
 
 /// Sets a share of the rows apart.
@@ -90,6 +126,7 @@ fn hold_out(all: Dataset, args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)
         (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => {
             all.split(share, args.seed)?
         }
+        (Split::Last, _) => all.split_last(share)?,
     };
     Ok((train, Some(held_out)))
 }
@@ -102,8 +139,14 @@ pub(crate) fn model(path: &Path, machine: &MachineArgs) -> Result<Model, Failure
 }
 
 /// The rows of a data set, with their answers in the model's order.
-pub(crate) fn with_answers(model: &Model, data: &str, args: &DataArgs) -> Result<Dataset, Failure> {
-    let options = options_for(model, args);
+pub(crate) fn with_answers(
+    model: &Model,
+    data: &str,
+    args: &DataArgs,
+    choice: ClassChoice,
+) -> Result<Dataset, Failure> {
+    let mut options = options_for(model, args);
+    options.read.choice = choice;
     columns_to_choose(data, &options)?;
     let rows = source::open_test(data, &options)?;
     let (told, known) = (model.target.names.len(), rows.targets().width());
@@ -112,10 +155,7 @@ pub(crate) fn with_answers(model: &Model, data: &str, args: &DataArgs) -> Result
             "{data}: the model tells {told} values of a row, and the data has {known} to compare with"
         )));
     }
-    Ok(match args.take {
-        Some(count) => rows.take(count),
-        None => rows,
-    })
+    rows_of(rows, args, data)
 }
 
 /// The rows of a data set without their answers.
@@ -123,10 +163,29 @@ pub(crate) fn inputs(model: &Model, data: &str, args: &DataArgs) -> Result<Input
     let options = options_for(model, args);
     columns_to_choose(data, &options)?;
     let rows = source::open_inputs(data, &options)?;
-    Ok(match args.take {
-        Some(count) if count < rows.rows() => rows.select(&(0..count).collect::<Vec<_>>()),
-        _ => rows,
-    })
+    let end = match args.take {
+        Some(count) => args.skip.saturating_add(count).min(rows.rows()),
+        None => rows.rows(),
+    };
+    if args.skip == 0 && end == rows.rows() {
+        return Ok(rows);
+    }
+    Ok(rows.select(&(args.skip..end).collect::<Vec<_>>()))
+}
+
+/// The rows of a data set, those to train on or those to test on, to be looked at.
+pub(crate) fn to_look_at(data: &str, args: &DataArgs, test: bool) -> Result<Dataset, Failure> {
+    let options = source_options(args);
+    columns_to_choose(data, &options)?;
+    let loaded = source::open(data, &options)?;
+    let rows = if test {
+        loaded
+            .test
+            .ok_or_else(|| Failure::usage(format!("--test: {data} has no test part")))?
+    } else {
+        loaded.train
+    };
+    rows_of(rows, args, data)
 }
 
 /// Images have no columns among which a label could be named.

@@ -4,6 +4,7 @@
 //! `mlp_core`'s. This file turns the end of a command into an exit code: 0 done (also when the reader of the output
 //! went away), 1 failed, 2 usage.
 
+mod activations_svg;
 mod args;
 mod axis;
 mod confusion_svg;
@@ -14,12 +15,16 @@ mod failure;
 mod generate;
 mod inspect;
 mod measured;
+mod mistakes_svg;
 mod output;
+mod picture;
 mod predict;
 mod print;
 mod progress;
+mod recipe;
 mod record;
 mod settings;
+mod show;
 mod svg;
 mod train;
 
@@ -57,6 +62,8 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Predict(args) => predict::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Recipe(args) => recipe::run(args),
+        Command::Show(args) => show::run(args),
     }
 }
 
@@ -74,7 +81,7 @@ fn parse_failure(error: &clap::Error) -> Result<(), Failure> {
 
 /// Clap's words without its usage and its advice to ask for help:
 /// `unexpected argument '--epoch' found; tip: a similar argument exists: '--epochs'`.
-fn clap_sentence(text: &str) -> String {
+pub(crate) fn clap_sentence(text: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let paragraphs = text
         .split("\n\n")
@@ -84,7 +91,7 @@ fn clap_sentence(text: &str) -> String {
 }
 
 /// `--hidden 0: a layer has at least one unit`.
-fn value_sentence(error: &clap::Error) -> String {
+pub(crate) fn value_sentence(error: &clap::Error) -> String {
     let of = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",

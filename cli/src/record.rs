@@ -26,12 +26,14 @@ pub(crate) fn settings(
         .into_iter()
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .collect();
+    let init: Vec<String> = args.init.iter().map(|init| init.name()).collect();
     let rows = |rows: &Option<Dataset>| rows.as_ref().map_or(0, Dataset::len);
     let entries = [
         ("data", json!(args.data)),
         ("rows", json!(parts.train.len())),
         ("rows_held_out", json!(rows(&parts.held_out))),
         ("loss", json!(loss.name())),
+        ("report", json!(args.fine.report.unwrap_or(loss).name())),
         ("optimizer", json!(settings.optimizer.name())),
         ("optimizer_settings", Value::Object(optimizer)),
         ("schedule", json!(args.schedule.name())),
@@ -43,13 +45,19 @@ pub(crate) fn settings(
             },
         ),
         ("epochs", json!(args.epochs)),
+        ("drop_last", json!(args.fine.drop_last)),
+        ("layer_rates", json!(args.fine.layer_rates)),
         ("reduction", json!(name(&args.reduction))),
         ("shuffle", json!(!args.no_shuffle)),
         ("l1", json!(args.l1)),
         ("l2", json!(args.l2)),
         ("patience", json!(args.patience)),
         ("monitor", json!(name(&args.monitor))),
-        ("init", json!(args.init.name())),
+        ("init", json!(init.join(","))),
+        ("bias_init", json!(args.fine.bias_init.name())),
+        ("random", json!(name(&args.fine.random))),
+        ("draw_order", json!(name(&args.fine.draw_order))),
+        ("from", json!(args.from)),
         ("seed", json!(args.seed)),
         ("version", json!(env!("CARGO_PKG_VERSION"))),
     ];

@@ -4,15 +4,17 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
+use clap::{Arg, CommandFactory};
 use mlp_core::dataset::Dataset;
 use mlp_core::model_file::Model;
 use mlp_core::nn::{Layer, Network};
+use mlp_core::rng::LegacyRandom;
 use mlp_core::train::{Epoch, History};
 use serde_json::{Map, Value, json};
 
-use crate::args::TrainArgs;
+use crate::args::{Cli, TrainArgs};
 use crate::curves::{Point, curves_svg};
-use crate::data::Parts;
+use crate::data::{self, Parts};
 use crate::failure::Failure;
 use crate::measured::Measured;
 use crate::output::Output;
@@ -23,16 +25,27 @@ use crate::settings::Settings;
 
 /// Trains, writes the three files, and says how good the model is.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
+    if args.help_all {
+        return print_all_help();
+    }
     let start = Instant::now();
     let settings = Settings::check(args)?;
     let outputs = Outputs::claim(args)?;
-    let parts = Parts::load(args, &settings)?;
-    let mut network = settings.network(&parts.train)?;
+    let from = match &args.from {
+        Some(path) => Some(data::model(path, &args.machine)?),
+        None => None,
+    };
+    let parts = Parts::load(args, &settings, from.as_ref())?;
+    let mut random = Settings::legacy_random(args)?;
+    let mut network = match from {
+        Some(model) => Settings::go_on(args, model.network)?,
+        None => settings.network(args, &parts.train, random.as_mut())?,
+    };
     let told = record::settings(args, &settings, &parts, &network);
     if !args.quiet {
         note(args, &parts, &network, &told);
     }
-    let history = fit(args, &settings, &parts, &mut network)?;
+    let history = fit(args, &settings, &parts, random.as_mut(), &mut network)?;
     let kept = match args.patience {
         Some(_) => history.best_epoch,
         None => history.epochs.len(),
@@ -71,17 +84,32 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The help of this command with the options that `--help` leaves out.
+fn print_all_help() -> Result<(), Failure> {
+    let shown = |arg: Arg| arg.hide(false);
+    let mut command = Cli::command().mut_subcommand("train", |train| train.mut_args(shown));
+    command.build();
+    if let Some(train) = command.find_subcommand_mut("train") {
+        train.print_help()?;
+    }
+    Ok(())
+}
+
 /// The run itself, with its progress on standard error.
 fn fit(
     args: &TrainArgs,
     settings: &Settings,
     parts: &Parts,
+    random: Option<&mut LegacyRandom>,
     network: &mut Network,
 ) -> Result<History, Failure> {
     let rows = (args.epochs as u64).saturating_mul(parts.train.len() as u64);
     let progress = Progress::new(rows, args.quiet, args.verbose);
-    let result = settings
-        .trainer(args)
+    let mut trainer = settings.trainer(args);
+    if let Some(random) = random {
+        trainer = trainer.legacy_random(random);
+    }
+    let result = trainer
         .on_step(|step| progress.step(step))
         .on_epoch(|epoch| progress.epoch(epoch))
         .fit(network, &parts.train, parts.held_out.as_ref());
@@ -151,6 +179,7 @@ impl Outputs {
         let (curves, history) = (beside("svg")?, beside("jsonl")?);
         let mut inputs = vec![Path::new(&args.data)];
         inputs.extend(args.validation_data.as_deref().map(Path::new));
+        inputs.extend(args.from.as_deref());
         let model = Output::claim(model, &inputs)?;
         let beside = if model.is_special() {
             None
@@ -173,7 +202,7 @@ impl Outputs {
     ) -> Result<(), Failure> {
         let staged = model.stage(self.model.path())?;
         if let Some([curves_file, history_file]) = &self.beside {
-            let points: Vec<Point> = history.epochs.iter().map(point).collect();
+            let points: Vec<Point> = history.epochs.iter().map(Point::of).collect();
             let curves = curves_svg(title, &points, Some(kept));
             let curves = curves_file.stage(|file| file.write_all(curves.as_bytes()))?;
             let lines = history_file.stage(|file| {
@@ -215,15 +244,4 @@ fn history_line(epoch: &Epoch) -> Value {
         "rows_per_second": epoch.rows_per_second,
         "best": epoch.best,
     })
-}
-
-/// One epoch as a point of the curves.
-fn point(epoch: &Epoch) -> Point {
-    Point {
-        epoch: epoch.epoch,
-        loss: epoch.loss,
-        accuracy: epoch.accuracy,
-        validation_loss: epoch.validation_loss,
-        validation_accuracy: epoch.validation_accuracy,
-    }
 }

@@ -7,7 +7,7 @@ pub(crate) fn parse<'a>(
     what: &str,
     names: &[&str],
     text: &'a str,
-) -> Result<(&'a str, Option<f32>), Error> {
+) -> Result<(&'a str, Option<f64>), Error> {
     let (name, number) = match text.split_once(':') {
         Some((name, number)) => (name, Some(number)),
         None => (text, None),

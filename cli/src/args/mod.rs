@@ -2,15 +2,22 @@
 //!
 //! What depends on more than one option is checked in [`crate::settings`]; nothing here reads a file.
 
+mod fine;
+mod recipe;
+mod show;
 mod train;
 mod value;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mlp_core::dataset::options::ClassChoice;
 use mlp_core::team::available_threads;
 use mlp_core::{Error, Isa};
 
+pub(crate) use fine::{FineArgs, Random};
+pub(crate) use recipe::{RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs};
+pub(crate) use show::ShowArgs;
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::BatchSize;
 use value::{count, seed};
@@ -41,6 +48,10 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Write a data set that is drawn, not downloaded
     Generate(GenerateArgs),
+    /// Run experiments whose results were published, and compare
+    Recipe(RecipeArgs),
+    /// Look at an image of a data set, or at the activations
+    Show(ShowArgs),
 }
 
 /// How DATA is found and read.
@@ -57,9 +68,50 @@ pub(crate) struct DataArgs {
     )]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Use the first N rows only
+    /// Pass over the first N rows
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "0",
+        hide_default_value = true,
+        help_heading = "Data"
+    )]
+    pub(crate) skip: usize,
+    /// Use the first N rows only, of those not passed over
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
     pub(crate) take: Option<usize>,
+}
+
+/// Which classes are used. Rows are passed over and taken of what is left.
+#[derive(Debug, Args)]
+pub(crate) struct ClassArgs {
+    /// Use the rows of these classes only
+    #[arg(
+        long,
+        value_name = "CLASS,..",
+        value_delimiter = ',',
+        help_heading = "Data"
+    )]
+    only: Vec<String>,
+    /// Tell this class from all others
+    #[arg(
+        long,
+        value_name = "CLASS",
+        conflicts_with = "only",
+        help_heading = "Data"
+    )]
+    one_vs_rest: Option<String>,
+}
+
+impl ClassArgs {
+    /// In core's words.
+    pub(crate) fn choice(&self) -> ClassChoice {
+        match (&self.one_vs_rest, &self.only[..]) {
+            (Some(class), _) => ClassChoice::OneVsRest(class.clone()),
+            (None, []) => ClassChoice::All,
+            (None, only) => ClassChoice::Only(only.to_vec()),
+        }
+    }
 }
 
 /// The machine's share in the work.
@@ -100,8 +152,13 @@ pub(crate) struct EvaluateArgs {
     /// Also draw the confusion matrix
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+    /// Also draw the images that were told wrong (.svg)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mistakes: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) source: DataArgs,
+    #[command(flatten)]
+    pub(crate) classes: ClassArgs,
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
 }

@@ -15,6 +15,7 @@ mod non_zeros;
 #[cfg(feature = "files")]
 pub mod options;
 pub mod scaling;
+mod slice;
 #[cfg(feature = "files")]
 pub mod source;
 mod split;
@@ -265,21 +266,21 @@ impl Dataset {
         }
     }
 
-    /// The first `rows` rows, or all if there are not so many.
-    #[must_use]
-    pub fn take(self, rows: usize) -> Self {
-        if rows >= self.len() {
-            return self;
-        }
-        self.select(&(0..rows).collect::<Vec<_>>())
-    }
-
     /// Random rows to train on, `train_share` of all (rounded), and the rest, each in the order of the data.
     ///
     /// # Errors
     /// When the share is not between 0 and 1, or one side would be empty.
     pub fn split(&self, train_share: f64, seed: u64) -> Result<(Self, Self), Error> {
         let (train, held_out) = split::random(self.len(), train_share, seed)?;
+        Ok((self.select(&train), self.select(&held_out)))
+    }
+
+    /// The first rows to train on, `train_share` of all (rounded), and the last.
+    ///
+    /// # Errors
+    /// When the share is not between 0 and 1, or one side would be empty.
+    pub fn split_last(&self, train_share: f64) -> Result<(Self, Self), Error> {
+        let (train, held_out) = split::last(self.len(), train_share)?;
         Ok((self.select(&train), self.select(&held_out)))
     }
 

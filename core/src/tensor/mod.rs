@@ -1,6 +1,7 @@
 //! The tensor core: matrices, GEMM, and the elementwise kernels under the network. Imports `isa` and `error` only.
 
 pub mod activation;
+pub mod curve;
 pub mod gemm;
 pub mod math;
 pub mod matrix;

@@ -6,12 +6,12 @@
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
-use super::layer_rows::{HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
+use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
 use super::mask::{Draw, Mask, MaskRow};
 use super::share::Share;
 use crate::dataset::{Inputs, NonZeros, Targets};
 use crate::isa::Isa;
-use crate::nn::{Loss, Network, RowLoss};
+use crate::nn::{Network, RowLoss};
 use crate::team::MOST_THREADS;
 use crate::tensor::MatMut;
 use crate::tensor::gemm::{Epilogue, Rows, RowsByPanels, Segment, SparsePiece, SparseRowsByPanels};
@@ -68,7 +68,7 @@ impl Given {
     }
 
     /// Drops what the mask drops of the first `rows` rows of `cols` numbers.
-    fn drop(&mut self, isa: Isa, mask: Mask, rows: usize, cols: usize) {
+    fn drop(&mut self, isa: Isa, mask: Mask<'_>, rows: usize, cols: usize) {
         match self {
             Self::Dense { rows: data, stride } => {
                 for (r, row) in data.chunks_mut(*stride).take(rows).enumerate() {
@@ -79,7 +79,7 @@ impl Given {
             Self::Sparse { rows: rows_of, .. } => {
                 for r in 0..rows {
                     let (indices, pairs) = rows_of.row_mut(r);
-                    mask.apply_to_pairs(r, indices, pairs);
+                    mask.apply_to_pairs(r, cols, indices, pairs);
                 }
             }
         }
@@ -90,7 +90,7 @@ impl Given {
 #[derive(Debug)]
 pub(super) struct Block {
     isa: Isa,
-    loss: Loss,
+    aim: Aim,
     rows: usize,
     capacity: usize,
     given: Given,
@@ -104,7 +104,7 @@ impl Block {
     /// kept so; `results` is how many rows' losses it can hold.
     pub(super) fn new(
         network: &Network,
-        loss: Loss,
+        aim: Aim,
         capacity: usize,
         longest: Option<usize>,
         results: usize,
@@ -112,7 +112,7 @@ impl Block {
         let stride = odd_lines(network.inputs());
         Self {
             isa: network.isa(),
-            loss,
+            aim,
             rows: 0,
             capacity,
             given: match longest {
@@ -163,7 +163,7 @@ impl Block {
         shares: &Shares<'_>,
         source: &Source<'_>,
         indices: &[u32],
-        draw: Draw,
+        draw: Draw<'_>,
     ) {
         self.rows = indices.len();
         let rows = indices.iter().map(|&i| i as usize);
@@ -180,7 +180,7 @@ impl Block {
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
         self.isa.dispatch(OutputDelta {
-            loss: self.loss,
+            aim: self.aim,
             rows: self.rows,
             targets: source.targets,
             indices,
@@ -231,7 +231,7 @@ impl Block {
         self.forward(shares, None);
         let last = self.layers.len() - 1;
         self.isa.dispatch(OutputLoss {
-            loss: self.loss,
+            aim: self.aim,
             targets: source.targets,
             first: range.start,
             layer: &mut self.layers[last],
@@ -245,7 +245,7 @@ impl Block {
     }
 
     /// All layers; in training with dropout after the layers that have it.
-    fn forward(&mut self, shares: &Shares<'_>, training: Option<Draw>) {
+    fn forward(&mut self, shares: &Shares<'_>, training: Option<Draw<'_>>) {
         let last = self.layers.len() - 1;
         for l in 0..=last {
             let (below, layers) = self.layers.split_at_mut(l);
@@ -257,7 +257,7 @@ impl Block {
                 count += 1;
             }
             let segments = &segments[..count];
-            let by_loss = l == last && self.loss.from_logits();
+            let by_loss = l == last && self.aim.loss.from_logits();
             let keep = layer.activation.needs_preactivation();
             let epilogue = Epilogue {
                 bias: shares.iter().flatten().find_map(|share| share.bias(l)),

@@ -17,7 +17,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use super::block::{Block, Shares, Source};
-use super::layer_rows::odd_lines;
+use super::drawn::DrawnMasks;
+use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
 use super::mask::Draw;
 use super::share::{Lesson, Needs, Part, Scratch, Share};
@@ -51,13 +52,19 @@ pub(super) struct Run<'a> {
     pub(super) optimizer: Optimizer,
     schedule: Schedule,
     penalty: Penalty,
+    /// The factor of the learning rate for each layer; empty where it is 1 for all.
+    layer_rates: Vec<f64>,
     reduction: Reduction,
     pub(super) batch_size: usize,
+    /// The rows of an epoch: all, unless the last batch is dropped.
+    pub(super) rows: usize,
     pub(super) epochs: usize,
     pub(super) seed: u64,
     shares: Vec<RwLock<Share>>,
     pub(super) blocks: Vec<RwLock<Block>>,
     pub(super) order: RwLock<Vec<u32>>,
+    /// Dropout drawn from a stream.
+    pub(super) masks: Option<RwLock<DrawnMasks>>,
     /// The leader's word, to be obeyed after the next barrier.
     pub(super) stop: AtomicBool,
     pub(super) keep: AtomicBool,
@@ -88,6 +95,12 @@ pub(super) fn fit(
     let begin = Instant::now();
     let rows = train.len();
     let batch_size = trainer.batch_size.unwrap_or(rows).min(rows);
+    let aim = Aim {
+        loss,
+        reported: trainer.reported.filter(|&reported| reported != loss),
+    };
+    let drops = network.layers().iter().any(|layer| layer.dropout() > 0.0);
+    let draws_masks = drops && trainer.legacy_random.is_some();
     let threads = match trainer.threads {
         Threads::Exactly(threads) => threads.min(MOST_THREADS),
         Threads::AtMost(threads) => {
@@ -112,7 +125,12 @@ pub(super) fn fit(
             own.max(4)
         }
     };
-    check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE))?;
+    let masks = if draws_masks {
+        DrawnMasks::size(network, batch_size)
+    } else {
+        0
+    };
+    check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
     let non_zeros = without_zeros(train, validation, network.isa());
     let longest = non_zeros.iter().flatten().map(NonZeros::longest_row).max();
     let run = Run {
@@ -124,8 +142,14 @@ pub(super) fn fit(
         optimizer: trainer.optimizer,
         schedule: trainer.schedule,
         penalty: trainer.penalty,
+        layer_rates: trainer.layer_rates.clone(),
         reduction: trainer.reduction,
         batch_size,
+        rows: if trainer.drop_last {
+            rows - rows % batch_size
+        } else {
+            rows
+        },
         epochs: trainer.epochs,
         seed: trainer.seed,
         shares: (0..threads)
@@ -134,10 +158,11 @@ pub(super) fn fit(
         blocks: (0..threads)
             .map(|index| {
                 let capacity = capacity(index);
-                RwLock::new(Block::new(network, loss, capacity, longest, measured))
+                RwLock::new(Block::new(network, aim, capacity, longest, measured))
             })
             .collect(),
         order: RwLock::new((0..rows as u32).collect()),
+        masks: draws_masks.then(|| RwLock::new(DrawnMasks::new(network, batch_size))),
         stop: AtomicBool::new(false),
         keep: AtomicBool::new(false),
         steps: AtomicUsize::new(0),
@@ -196,14 +221,16 @@ fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Op
 }
 
 /// Whether there is room for a run with `rows` rows under way at a time.
-fn check_memory(network: &Network, needs: Needs, rows: usize) -> Result<(), Error> {
+fn check_memory(network: &Network, needs: Needs, rows: usize, masks: usize) -> Result<(), Error> {
     // Weights as panels and transposed, and what is kept about each; activations and gradients of the rows.
     let weights = (2 + needs.per_weight()).saturating_mul(network.parameters());
     let units = |layer: &Layer| 4 * odd_lines(layer.outputs());
     let row = odd_lines(network.inputs()) + network.layers().iter().map(units).sum::<usize>();
     let floats = weights.saturating_add(rows.saturating_mul(row));
     Error::unless_room_for(
-        floats.saturating_mul(size_of::<f32>()),
+        floats
+            .saturating_mul(size_of::<f32>())
+            .saturating_add(masks),
         "training this network",
     )
 }
@@ -232,7 +259,7 @@ impl Run<'_> {
             self.batch_size.min(KB),
             self.non_zeros[0].is_some(),
         );
-        let rows = self.train.len();
+        let rows = self.rows;
         let mut step = 0;
         for epoch in 1..=self.epochs {
             if let Some(leader) = &mut leader {
@@ -244,7 +271,7 @@ impl Run<'_> {
                 let batch = first..rows.min(first + self.batch_size);
                 for from in batch.clone().step_by(KB) {
                     let to = batch.end.min(from + KB);
-                    self.rows_phase(member, epoch, from..to);
+                    self.rows_phase(member, epoch, from..to, from - batch.start);
                     member.wait()?;
                     let part = Part {
                         first: from == batch.start,
@@ -252,6 +279,9 @@ impl Run<'_> {
                     };
                     if let Some(leader) = &mut leader {
                         leader.collect(self, epoch, part);
+                        if part.last {
+                            leader.draw_masks(self, batch.end);
+                        }
                     }
                     self.weights_phase(member, step, batch.len(), part, &mut scratch);
                     member.wait()?;
@@ -284,16 +314,26 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn rows_phase(&self, member: &Member<'_>, epoch: usize, part: std::ops::Range<usize>) {
+    /// `part` of the epoch's rows, which begins that many rows into its batch.
+    fn rows_phase(
+        &self,
+        member: &Member<'_>,
+        epoch: usize,
+        part: std::ops::Range<usize>,
+        in_batch: usize,
+    ) {
         let own = team::share(part.len(), 4, member.index(), member.size());
         let position = part.start + own.start;
         let shares: Shares<'_> = read_all(&self.shares);
         let order = read(&self.order);
         let indices = &order[position..position + own.len()];
+        let masks = self.masks.as_ref().map(read);
         let draw = Draw {
             seed: self.seed,
             epoch,
             position,
+            in_batch: in_batch + own.start,
+            masks: masks.as_deref(),
         };
         let source = source(self.train, self.non_zeros[0].as_ref());
         write(&self.blocks[member.index()]).meet(&shares, &source, indices, draw);
@@ -313,15 +353,17 @@ impl Run<'_> {
             Reduction::Mean => 1.0 / batch as f32,
             Reduction::Sum => 1.0,
         };
-        let steps = self.epochs * self.train.len().div_ceil(self.batch_size);
+        let steps = self.epochs * self.rows.div_ceil(self.batch_size);
         let lr_share = self.schedule.share(step as u64, steps as u64);
-        let optimizer = self.optimizer.slowed(lr_share);
-        let update = |penalty| optimizer.at_step(step as u64, penalty).scaled(factor);
+        let update = |rate, penalty| {
+            let optimizer = self.optimizer.slowed(lr_share * rate);
+            optimizer.at_step(step as u64, penalty).scaled(factor)
+        };
         let sparse = read_sparse(&blocks);
         let mut lesson = Lesson {
             part,
-            weight_step: update(self.penalty),
-            bias_step: update(Penalty::default()),
+            weight_step: update(1.0, self.penalty),
+            bias_step: update(1.0, Penalty::default()),
             sparse: sparse.as_ref().map(|pieces| &pieces[..member.size()]),
             scratch,
         };
@@ -334,6 +376,10 @@ impl Run<'_> {
             }; MOST_THREADS];
             for (piece, block) in pieces.iter_mut().zip(blocks.iter().flatten()) {
                 *piece = block.piece(l);
+            }
+            if let Some(&rate) = self.layer_rates.get(l) {
+                lesson.weight_step = update(rate, self.penalty);
+                lesson.bias_step = update(rate, Penalty::default());
             }
             share.learn(self.isa, l, &pieces[..member.size()], &mut lesson);
         }

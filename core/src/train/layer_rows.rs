@@ -15,6 +15,14 @@ pub(super) fn odd_lines(n: usize) -> usize {
     (n.div_ceil(LINE) | 1) * LINE
 }
 
+/// What is minimised, and what is reported in its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aim {
+    pub(super) loss: Loss,
+    /// The loss reported in place of the one minimised; it takes the final outputs.
+    pub(super) reported: Option<Loss>,
+}
+
 /// What the rows of one layer leave behind.
 #[derive(Debug)]
 pub(super) struct LayerRows {
@@ -88,7 +96,7 @@ fn target(targets: &Targets, i: usize) -> Target<'_> {
 
 /// Losses and dL/dz of the last layer.
 pub(super) struct OutputDelta<'a> {
-    pub(super) loss: Loss,
+    pub(super) aim: Aim,
     pub(super) rows: usize,
     pub(super) targets: &'a Targets,
     pub(super) indices: &'a [u32],
@@ -102,7 +110,7 @@ impl WithSimd for OutputDelta<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
-            loss,
+            aim: Aim { loss, reported },
             rows,
             targets,
             indices,
@@ -113,15 +121,26 @@ impl WithSimd for OutputDelta<'_> {
         let kept = layer.activation.needs_preactivation();
         for (r, (&index, result)) in indices.iter().zip(results).enumerate() {
             let at = r * layer.stride..r * layer.stride + width;
+            let target = target(targets, index as usize);
             layer.delta[at.clone()].copy_from_slice(&layer.output[at.clone()]);
+            let reported = reported.map(|reported| {
+                let row = &mut layer.delta[at.clone()];
+                // The first makes the final outputs of the row.
+                let _ = loss_forward(simd, loss, row, n, target);
+                let reported = loss_forward(simd, reported, row, n, target).loss;
+                row.copy_from_slice(&layer.output[at.clone()]);
+                reported
+            });
             let saved = if kept {
                 &mut layer.preactivation
             } else {
                 &mut layer.output
             };
             let (row, saved) = (&mut layer.delta[at.clone()], &mut saved[at]);
-            let target = target(targets, index as usize);
             *result = loss_backward(simd, loss, layer.activation, row, n, target, saved);
+            if let Some(reported) = reported {
+                result.loss = reported;
+            }
             layer.spread(r, rows);
         }
     }
@@ -129,7 +148,7 @@ impl WithSimd for OutputDelta<'_> {
 
 /// Losses of the last layer.
 pub(super) struct OutputLoss<'a> {
-    pub(super) loss: Loss,
+    pub(super) aim: Aim,
     pub(super) targets: &'a Targets,
     pub(super) first: usize,
     pub(super) layer: &'a mut LayerRows,
@@ -144,13 +163,11 @@ impl WithSimd for OutputLoss<'_> {
         let (n, stride) = (self.layer.outputs, self.layer.stride);
         for (r, result) in self.results.iter_mut().enumerate() {
             let row = &mut self.layer.output[r * stride..][..padded(n)];
-            *result = loss_forward(
-                simd,
-                self.loss,
-                row,
-                n,
-                target(self.targets, self.first + r),
-            );
+            let target = target(self.targets, self.first + r);
+            *result = loss_forward(simd, self.aim.loss, row, n, target);
+            if let Some(reported) = self.aim.reported {
+                result.loss = loss_forward(simd, reported, row, n, target).loss;
+            }
         }
     }
 }
@@ -158,7 +175,7 @@ impl WithSimd for OutputLoss<'_> {
 /// dL/dz of a hidden layer from dL/d(what the next layer was given).
 pub(super) struct HiddenDelta<'a> {
     pub(super) rows: usize,
-    pub(super) mask: Option<Mask>,
+    pub(super) mask: Option<Mask<'a>>,
     pub(super) layer: &'a mut LayerRows,
 }
 

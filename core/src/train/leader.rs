@@ -70,7 +70,8 @@ impl<'t, 'a> Leader<'t, 'a> {
         }
     }
 
-    /// Shuffles: the order of an epoch depends on nothing but the seed and its number.
+    /// Shuffles, and draws the masks of the first step. The order of an epoch depends on nothing but the seed and its
+    /// number, or is the next that the legacy generator gives.
     pub(super) fn begin(&mut self, run: &Run<'_>, epoch: usize) {
         self.begin = Instant::now();
         self.totals = Totals::default();
@@ -80,7 +81,21 @@ impl<'t, 'a> Leader<'t, 'a> {
             for (i, row) in order.iter_mut().enumerate() {
                 *row = i as u32;
             }
-            Rng::stream(run.seed ^ mix(epoch as u64), "shuffle").shuffle(&mut order);
+            match &mut self.trainer.legacy_random {
+                Some(random) => random.shuffle(&mut order),
+                None => Rng::stream(run.seed ^ mix(epoch as u64), "shuffle").shuffle(&mut order),
+            }
+        }
+        self.draw_masks(run, 0);
+    }
+
+    /// Draws the masks of the step that begins at that row of the epoch, if there is one and a stream to draw from.
+    /// Between a step's last barrier before the weights and the one after them nobody reads masks.
+    pub(super) fn draw_masks(&mut self, run: &Run<'_>, row: usize) {
+        if let (Some(masks), Some(random)) = (&run.masks, &mut self.trainer.legacy_random)
+            && row < run.rows
+        {
+            write(masks).draw(random, run.batch_size.min(run.rows - row));
         }
     }
 
@@ -110,7 +125,7 @@ impl<'t, 'a> Leader<'t, 'a> {
 
     pub(super) fn after_step(&mut self, run: &Run<'_>, epoch: usize, rows_done: usize) {
         run.steps.store(self.step, Ordering::Relaxed);
-        let rows = run.train.len();
+        let rows = run.rows;
         (self.trainer.on_step)(&Step {
             epoch,
             epochs: run.epochs,

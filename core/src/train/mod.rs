@@ -4,6 +4,8 @@
 //! the batch (`block`) and a part of every layer's weights (`share`).
 
 mod block;
+mod check;
+mod drawn;
 mod fit;
 mod history;
 mod layer_rows;
@@ -17,10 +19,11 @@ pub use schedule::Schedule;
 
 use std::fmt;
 
-use crate::dataset::{Dataset, Targets};
-use crate::error::{Error, Kind};
+use crate::dataset::Dataset;
+use crate::error::Error;
 use crate::nn::{Loss, Network};
 use crate::optim::{Optimizer, Penalty};
+use crate::rng::LegacyRandom;
 use crate::team;
 
 /// How the gradients of a batch's rows become one.
@@ -61,11 +64,15 @@ type OnStep<'a> = Box<dyn FnMut(&Step) + 'a>;
 pub struct Trainer<'a> {
     optimizer: Optimizer,
     schedule: Schedule,
+    layer_rates: Vec<f64>,
     loss: Option<Loss>,
+    reported: Option<Loss>,
     batch_size: Option<usize>,
+    drop_last: bool,
     epochs: usize,
     threads: Threads,
     seed: u64,
+    legacy_random: Option<&'a mut LegacyRandom>,
     shuffle: bool,
     reduction: Reduction,
     penalty: Penalty,
@@ -86,11 +93,15 @@ impl fmt::Debug for Trainer<'_> {
         f.debug_struct("Trainer")
             .field("optimizer", &self.optimizer)
             .field("schedule", &self.schedule)
+            .field("layer_rates", &self.layer_rates)
             .field("loss", &self.loss)
+            .field("reported", &self.reported)
             .field("batch_size", &self.batch_size)
+            .field("drop_last", &self.drop_last)
             .field("epochs", &self.epochs)
             .field("threads", &self.threads)
             .field("seed", &self.seed)
+            .field("legacy_random", &self.legacy_random.is_some())
             .field("shuffle", &self.shuffle)
             .field("reduction", &self.reduction)
             .field("penalty", &self.penalty)
@@ -107,11 +118,15 @@ impl<'a> Trainer<'a> {
         Self {
             optimizer: optimizer.into(),
             schedule: Schedule::Constant,
+            layer_rates: Vec::new(),
             loss: None,
+            reported: None,
             batch_size: Some(128),
+            drop_last: false,
             epochs: 10,
             threads: Threads::AtMost(team::available_threads()),
             seed: 1,
+            legacy_random: None,
             shuffle: true,
             reduction: Reduction::Mean,
             penalty: Penalty::default(),
@@ -126,6 +141,22 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn loss(mut self, loss: Loss) -> Self {
         self.loss = Some(loss);
+        self
+    }
+
+    /// The loss that epochs and steps report, and that is monitored, in place of the one that is minimised. One that takes
+    /// logits (a cross-entropy) can be reported only where it is minimised.
+    #[must_use]
+    pub fn report(mut self, loss: Loss) -> Self {
+        self.reported = Some(loss);
+        self
+    }
+
+    /// Times the learning rate in each layer, from the inputs on; a layer of rate 0 stays as it is. To teach a trained
+    /// network something new, its first layers are often given less than its last (Howard & Ruder 2018).
+    #[must_use]
+    pub fn layer_rates(mut self, rates: &[f64]) -> Self {
+        self.layer_rates = rates.to_vec();
         self
     }
 
@@ -147,6 +178,13 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn full_batch(mut self) -> Self {
         self.batch_size = None;
+        self
+    }
+
+    /// Whether the rows of an epoch that do not fill a batch are left out, as long as there is a whole one.
+    #[must_use]
+    pub fn drop_last(mut self, drop_last: bool) -> Self {
+        self.drop_last = drop_last;
         self
     }
 
@@ -176,6 +214,16 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Takes the order of rows and the dropout from `NumPy`'s legacy generator, in place of the seed: each epoch, if it
+    /// shuffles, takes the rows in the order of the next `permutation(rows)`; then each step, if anything is dropped, draws
+    /// a mask for each layer that is, from the inputs on: `randint(2, size=(rows, units))` at rate 1/2, 1 being kept, else
+    /// `random_sample((rows, units)) >= rate`. The generator is left where the run leaves it.
+    #[must_use]
+    pub fn legacy_random(mut self, random: &'a mut LegacyRandom) -> Self {
+        self.legacy_random = Some(random);
         self
     }
 
@@ -240,7 +288,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When a setting is out of its range or does not go with the network or the data; when the numbers are no longer
-    /// finite ([`Kind::Diverged`], naming epoch, step and layer): the network then keeps the weights it came with.
+    /// finite ([`Kind::Diverged`](crate::Kind::Diverged), naming epoch, step and layer): the network then keeps the weights it came with.
     pub fn fit(
         &mut self,
         network: &mut Network,
@@ -252,70 +300,5 @@ impl<'a> Trainer<'a> {
             .unwrap_or_else(|| Loss::default_for(network.output_activation()));
         self.check(network, train, validation, loss)?;
         fit::fit(self, loss, network, train, validation)
-    }
-
-    fn check(
-        &self,
-        network: &Network,
-        train: &Dataset,
-        validation: Option<&Dataset>,
-        loss: Loss,
-    ) -> Result<(), Error> {
-        let fault = |kind, message: String| Err(Error::new(kind, message));
-        self.optimizer.check()?;
-        self.penalty.check()?;
-        let (Threads::AtMost(threads) | Threads::Exactly(threads)) = self.threads;
-        for (value, what) in [
-            (self.epochs, "epochs"),
-            (self.batch_size.unwrap_or(1), "the batch size"),
-            (threads, "threads"),
-            (self.patience.unwrap_or(1), "the patience"),
-        ] {
-            if value == 0 {
-                return fault(Kind::Setting, format!("{what} must be at least 1, not 0"));
-            }
-        }
-        for data in [Some(train), validation].into_iter().flatten() {
-            if data.is_empty() {
-                return fault(
-                    Kind::Data,
-                    "there are no rows to train or validate on".into(),
-                );
-            }
-            if u32::try_from(data.len()).is_err() {
-                return fault(
-                    Kind::Data,
-                    format!("{} rows are more than 2^32 - 1", data.len()),
-                );
-            }
-            if data.inputs().cols() != network.inputs() {
-                let (cols, inputs) = (data.inputs().cols(), network.inputs());
-                return fault(
-                    Kind::Data,
-                    format!("the data has {cols} columns, the network {inputs} inputs"),
-                );
-            }
-            let classes = match data.targets() {
-                Targets::Classes { names, .. } => Some(names.len()),
-                Targets::Values { .. } => {
-                    let (width, outputs) = (data.target_width(), network.outputs());
-                    if width != outputs {
-                        return fault(
-                            Kind::Data,
-                            format!("{width} target values need {width} outputs, not {outputs}"),
-                        );
-                    }
-                    None
-                }
-            };
-            loss.check(network.output_activation(), network.outputs(), classes)?;
-        }
-        if self.monitor == Monitor::Accuracy && matches!(train.targets(), Targets::Values { .. }) {
-            return fault(
-                Kind::Setting,
-                "values have no accuracy to monitor: monitor the loss".into(),
-            );
-        }
-        Ok(())
     }
 }
