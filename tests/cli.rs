@@ -18,3 +18,17 @@ mod faults;
 /// Hostile input: numbers too large, outputs that are no files, models and data that do not go together.
 #[path = "cli/limits.rs"]
 mod limits;
+
+/// Checkpoints: going on from one, and what is told when that cannot be.
+#[path = "cli/resume.rs"]
+mod resume;
+
+/// `kill -9` at random moments loses nothing.
+#[cfg(unix)]
+#[path = "cli/killed.rs"]
+mod killed;
+
+/// Ctrl-C, and two runs that write one file.
+#[cfg(unix)]
+#[path = "cli/interrupted.rs"]
+mod interrupted;

@@ -2,10 +2,11 @@
 //!
 //! Thin: arguments in ([`args`], checked together in [`settings`]), words and files out; everything numeric is
 //! `mlp_core`'s. This file turns the end of a command into an exit code: 0 done (also when the reader of the output
-//! went away), 1 failed, 2 usage.
+//! went away), 1 failed, 2 usage, 130 interrupted.
 
 mod args;
 mod axis;
+mod checkpoints;
 mod confusion_svg;
 mod curves;
 mod data;
@@ -13,8 +14,10 @@ mod evaluate;
 mod failure;
 mod generate;
 mod inspect;
+mod interrupt;
 mod measured;
 mod output;
+mod outputs;
 mod predict;
 mod print;
 mod progress;
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
             drop(writeln!(io::stderr(), "mlp-fast: {failure}"));
             ExitCode::from(match failure {
                 Failure::Usage(_) => 2,
+                Failure::Interrupted { signal, .. } => 128 + signal,
                 _ => 1,
             })
         }

@@ -22,7 +22,8 @@ use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
 use super::mask::Draw;
 use super::share::{Lesson, Needs, Part, Share};
-use super::{History, Reduction, Schedule, Threads, Trainer};
+use super::snapshot::{self, Start};
+use super::{History, Reduction, Schedule, Threads, Trainer, identity};
 use crate::dataset::{Dataset, NonZeros};
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
@@ -47,11 +48,12 @@ pub(super) struct Run<'a> {
     pub(super) train: &'a Dataset,
     pub(super) validation: Option<&'a Dataset>,
     isa: Isa,
+    pub(super) network: &'a Network,
     layers: usize,
     /// Where the training inputs are not zero, if they mostly are.
     non_zeros: Option<NonZeros>,
     pub(super) optimizer: Optimizer,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     penalty: Penalty,
     /// The factor of the learning rate for each layer; empty where it is 1 for all.
     layer_rates: Vec<f64>,
@@ -61,7 +63,7 @@ pub(super) struct Run<'a> {
     pub(super) rows: usize,
     pub(super) epochs: usize,
     pub(super) seed: u64,
-    shares: Vec<RwLock<Share>>,
+    pub(super) shares: Vec<RwLock<Share>>,
     pub(super) blocks: Vec<RwLock<Block>>,
     pub(super) order: RwLock<Vec<u32>>,
     /// Dropout drawn from a stream.
@@ -132,10 +134,16 @@ pub(super) fn fit(
         0
     };
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
+    let resume = trainer.resume.take();
+    let settings = match (&trainer.checkpoints, &resume) {
+        (None, None) => Vec::new(),
+        _ => identity::settings(trainer, loss, network, train, validation),
+    };
     let run = Run {
         train,
         validation,
         isa: network.isa(),
+        network,
         layers: network.layers().len(),
         non_zeros: train.inputs().non_zeros(network.isa(), DENSITY),
         optimizer: trainer.optimizer,
@@ -163,48 +171,32 @@ pub(super) fn fit(
         keep: AtomicBool::new(false),
         steps: AtomicUsize::new(0),
     };
-    let mut leader = Leader::new(trainer);
+    let mut leader = Leader::new(trainer, settings, begin);
+    let start = match &resume {
+        Some(checkpoint) => snapshot::go_on(checkpoint, &mut leader, &run)?,
+        None => Start::FRESH,
+    };
+    drop(resume);
     // A broken team means a panic, which `team::run` passes on.
     let _: Result<(), Broken> = team::run(
         threads,
-        |member| run.epochs(&member, Some(&mut leader)),
+        |member| run.epochs(&member, start, Some(&mut leader)),
         |member| {
-            let _: Result<(), Broken> = run.epochs(&member, None);
+            let _: Result<(), Broken> = run.epochs(&member, start, None);
         },
     );
-    let Leader {
-        fault,
-        stopped,
-        best_epoch,
-        epochs,
-        patience,
-        ..
-    } = leader;
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
-    for share in &run.shares {
-        let mut share = write(share);
-        if patience.is_some() {
-            share.restore();
-        }
-        if let Some(l) = (0..run.layers).find(|&l| !share.is_finite(l)) {
-            return Err(diverged(
-                epochs.len(),
-                run.steps.load(Ordering::Relaxed),
-                &format!("weights of layer {} are no longer finite", l + 1),
-                &run.optimizer,
-            ));
-        }
+    leader.save_at_end(&run);
+    let end = run.end(leader)?;
+    for share in end.shares {
         share.give_back(network);
     }
-    Ok(History {
-        epochs,
-        best_epoch,
-        stopped,
-        seconds: begin.elapsed().as_secs_f64(),
-        threads,
-    })
+    Ok(end.history)
+}
+
+/// What is left of a run.
+struct End {
+    shares: Vec<Share>,
+    history: History,
 }
 
 /// Whether there is room for a run with `rows` rows under way at a time.
@@ -235,21 +227,58 @@ pub(super) fn diverged(epoch: usize, step: usize, what: &str, optimizer: &Optimi
 }
 
 impl Run<'_> {
+    /// The weights that are kept, if they are finite.
+    fn end(self, leader: Leader<'_, '_>) -> Result<End, Error> {
+        let threads = self.shares.len();
+        let seconds = leader.seconds();
+        if let Some(fault) = leader.fault {
+            return Err(fault);
+        }
+        let mut shares = Vec::with_capacity(threads);
+        for share in self.shares {
+            let mut share = share.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if leader.patience.is_some() && leader.best_epoch > 0 {
+                share.restore();
+            }
+            if let Some(l) = (0..self.layers).find(|&l| !share.is_finite(l)) {
+                return Err(diverged(
+                    leader.epochs.len(),
+                    self.steps.load(Ordering::Relaxed),
+                    &format!("weights of layer {} are no longer finite", l + 1),
+                    &self.optimizer,
+                ));
+            }
+            shares.push(share);
+        }
+        let history = History {
+            epochs: leader.epochs,
+            best_epoch: leader.best_epoch,
+            stopped: leader.stopped,
+            seconds,
+            threads,
+        };
+        Ok(End { shares, history })
+    }
+
     /// What every member does; the leader with its part.
     fn epochs(
         &self,
         member: &Member<'_>,
+        start: Start,
         mut leader: Option<&mut Leader<'_, '_>>,
     ) -> Result<(), Broken> {
         let mut packed = Aligned::zeroed(self.batch_size.min(KB) * GROUP);
         let rows = self.rows;
-        let mut step = 0;
-        for epoch in 1..=self.epochs {
+        let mut step = start.steps(rows.div_ceil(self.batch_size));
+        for epoch in start.epoch..=self.epochs {
             if let Some(leader) = &mut leader {
                 leader.begin(self, epoch);
             }
             member.wait()?;
-            for first in (0..rows).step_by(self.batch_size) {
+            if let Some(leader) = &mut leader {
+                leader.save_if_due(self);
+            }
+            for first in (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size) {
                 step += 1;
                 let batch = first..rows.min(first + self.batch_size);
                 for from in batch.clone().step_by(KB) {
