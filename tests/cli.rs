@@ -25,3 +25,17 @@ mod limits;
 /// Pictures: images in the terminal and as PNG, activations, the sheet of mistakes.
 #[path = "cli/pictures.rs"]
 mod pictures;
+
+/// Checkpoints: going on from one, and what is told when that cannot be.
+#[path = "cli/resume.rs"]
+mod resume;
+
+/// `kill -9` at random moments loses nothing.
+#[cfg(unix)]
+#[path = "cli/killed.rs"]
+mod killed;
+
+/// Ctrl-C, and two runs that write one file.
+#[cfg(unix)]
+#[path = "cli/interrupted.rs"]
+mod interrupted;

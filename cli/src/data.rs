@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mlp_core::Kind;
 use mlp_core::dataset::options::{ClassChoice, Expected, Header, ReadOptions, Task};
 use mlp_core::dataset::source::{self, SourceOptions};
 use mlp_core::dataset::{Dataset, Inputs, Scaling, Targets};
@@ -119,15 +120,20 @@ fn hold_out(all: Dataset, args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)
         return Ok((all, None));
     }
     let share = 1.0 - args.validation;
-    let (train, held_out) = match (args.split, all.targets()) {
+    let sides = match (args.split, all.targets()) {
         (Split::Stratified, _) | (Split::Auto, Targets::Classes { .. }) => {
-            all.split_stratified(share, args.seed)?
+            all.split_stratified(share, args.seed)
         }
-        (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => {
-            all.split(share, args.seed)?
-        }
-        (Split::Last, _) => all.split_last(share)?,
+        (Split::Last, _) => all.split_last(share),
+        (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => all.split(share, args.seed),
     };
+    let (train, held_out) = sides.map_err(|error| match error.kind() {
+        Kind::Setting => Failure::usage(format!("{}: {error}", args.data)),
+        _ => Failure::Failed(format!(
+            "{}: --validation {}: {error}",
+            args.data, args.validation
+        )),
+    })?;
     Ok((train, Some(held_out)))
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Thin: arguments in ([`args`], checked together in [`settings`]), words and files out; everything numeric is
 //! `mlp_core`'s. This file turns the end of a command into an exit code: 0 done (also when the reader of the output
-//! went away), 1 failed, 2 usage.
+//! went away), 1 failed, 2 usage, 130 interrupted.
 
 mod activations_svg;
 mod args;
 mod axis;
+mod checkpoints;
 mod confusion_svg;
 mod curves;
 mod data;
@@ -14,9 +15,11 @@ mod evaluate;
 mod failure;
 mod generate;
 mod inspect;
+mod interrupt;
 mod measured;
 mod mistakes_svg;
 mod output;
+mod outputs;
 mod picture;
 mod predict;
 mod print;
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
             drop(writeln!(io::stderr(), "mlp-fast: {failure}"));
             ExitCode::from(match failure {
                 Failure::Usage(_) => 2,
+                Failure::Interrupted { signal, .. } => 128 + signal,
                 _ => 1,
             })
         }

@@ -80,6 +80,22 @@ impl Progress {
         }
     }
 
+    /// The run begins after so many rows, which another has done.
+    pub(crate) fn begin_at(&self, rows: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(rows);
+            bar.reset_eta();
+        }
+    }
+
+    /// Tells of something that is not as it should be, above the bar, quiet or not.
+    pub(crate) fn warn(&self, sentence: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(sentence),
+            None => drop(writeln!(io::stderr(), "{sentence}")),
+        }
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -3,7 +3,7 @@
 
 use mlp_core::dataset::Dataset;
 use mlp_core::nn::{Loss, Network};
-use mlp_core::train::History;
+use mlp_core::train::{History, Stop};
 use serde_json::{Map, Value, json};
 
 use crate::args::{BatchSize, TrainArgs};
@@ -52,6 +52,7 @@ pub(crate) fn settings(
         ("l1", json!(args.l1)),
         ("l2", json!(args.l2)),
         ("patience", json!(args.patience)),
+        ("min_delta", json!(args.min_delta.unwrap_or(0.0))),
         ("monitor", json!(name(&args.monitor))),
         ("init", json!(init.join(","))),
         ("bias_init", json!(args.fine.bias_init.name())),
@@ -71,6 +72,9 @@ pub(crate) fn settings(
 pub(crate) fn finished(mut settings: Map<String, Value>, history: &History, kept: usize) -> Value {
     settings.insert("epochs_run".to_owned(), json!(history.epochs.len()));
     settings.insert("epoch_kept".to_owned(), json!(kept));
+    if history.stopped == Stop::Callback {
+        settings.insert("interrupted".to_owned(), json!(true));
+    }
     if let Some(epoch) = history.epochs.iter().find(|epoch| epoch.epoch == kept) {
         for (key, value) in [
             ("final_loss", Some(epoch.loss)),
@@ -82,6 +86,37 @@ pub(crate) fn finished(mut settings: Map<String, Value>, history: &History, kept
         }
     }
     Value::Object(settings)
+}
+
+/// What the settings of the run in a checkpoint have that these have not, as a sentence; the number of epochs is not
+/// compared.
+pub(crate) fn difference(kept: &Value, settings: &Map<String, Value>) -> Option<String> {
+    settings.iter().find_map(|(key, value)| {
+        let name = key.replace('_', " ");
+        match (kept.get(key), value) {
+            _ if key == "epochs" => None,
+            (Some(kept), Value::Object(values)) => difference(kept, values),
+            (Some(kept), value) if kept == value => None,
+            (Some(kept), value) => Some(format!(
+                "the run it holds has {name} {}, this one {}",
+                plain(kept),
+                plain(value)
+            )),
+            (None, value) => Some(format!(
+                "the run it holds has no {name}, this one has {}",
+                plain(value)
+            )),
+        }
+    })
+}
+
+/// A value as it is typed.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// The word for a choice on the command line.

@@ -44,6 +44,11 @@ impl Settings {
                 "--patience needs rows held out to watch: --validation above 0, or --validation-data",
             ));
         }
+        if args.min_delta.is_some() && args.patience.is_none() {
+            return Err(Failure::usage(
+                "--min-delta says what makes an epoch better for --patience, which is not given",
+            ));
+        }
         let hidden = hidden(args)?;
         let layers = hidden.len() + 1;
         let init = (0..layers)
@@ -163,6 +168,7 @@ impl Settings {
             .layer_rates(&args.fine.layer_rates)
             .l1(args.l1)
             .l2(args.l2)
+            .min_delta(args.min_delta.unwrap_or(0.0))
             .reduction(match args.reduction {
                 Reduced::Mean => Reduction::Mean,
                 Reduced::Sum => Reduction::Sum,
@@ -249,9 +255,10 @@ fn of_layer<'a, T>(
 
 /// The optimiser with those of its settings that were given.
 fn optimizer(args: &TrainArgs) -> Result<Optimizer, Failure> {
-    let mut optimizer = Optimizer::parse(&args.optimizer, args.lr)
+    let mut optimizer = Optimizer::parse(&args.optimizer, None)
         .map_err(|error| Failure::usage(format!("--optimizer {}: {error}", args.optimizer)))?;
     for (name, given) in [
+        ("lr", args.lr),
         ("momentum", args.momentum),
         ("beta1", args.beta1),
         ("beta2", args.beta2),
@@ -264,10 +271,7 @@ fn optimizer(args: &TrainArgs) -> Result<Optimizer, Failure> {
         let setting = settings.iter().find(|(key, _)| option_of(key) == name);
         optimizer
             .set(setting.map_or(name, |(key, _)| key), given)
-            .map_err(|error| {
-                let option = name.replace('_', "-");
-                Failure::usage(format!("--{option} {given:?}: {error}"))
-            })?;
+            .map_err(|error| error.at(format!("--{}", name.replace('_', "-"))))?;
     }
     Ok(optimizer)
 }

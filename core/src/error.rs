@@ -20,6 +20,8 @@ pub enum Kind {
     Data,
     /// A model file is damaged, of another version, or does not fit the data.
     Model,
+    /// A checkpoint is damaged, of another version, or of another run.
+    Checkpoint,
     /// A setting is out of its range or does not go with another.
     Setting,
     /// The numbers of a training run are no longer finite.
@@ -58,7 +60,7 @@ impl Error {
         })
     }
 
-    /// The same error, said to be at that place: a file, or a file with line and column.
+    /// The same error, said to be at that place: a file, or a file with line and column, or the name of a setting.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         self.place = Some(place.into());
@@ -70,7 +72,7 @@ impl Error {
         self.kind
     }
 
-    /// Where it is, if that is a place: `data.csv`, `data.csv:17`, `data.csv:17, column 3 (age)`.
+    /// Where it is, if that is a place: `data.csv`, `data.csv:17`, `data.csv:17, column 3 (age)`, `lr of adam`.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
     }

@@ -28,7 +28,7 @@ use value::{count, seed};
 #[command(
     after_help = "DATA is `digits` (built in), `mnist`, `fashion-mnist`, a CSV file, an IDX file of images \
     or a folder of IDX files.\nResults go to standard output, progress and notes to standard error. \
-    Exit codes: 0 done, 1 failed, 2 usage."
+    Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use mlp_core::Schedule;
 use mlp_core::dataset::ScalingKind;
 use mlp_core::nn::{Init, Loss};
 use mlp_core::optim::Optimizer;
 use mlp_core::tensor::activation::Activation;
+use mlp_core::{Every, Schedule};
 
-use super::value::{BatchSize, Hidden, count, not_negative, number, seed, share};
+use super::value::{BatchSize, Hidden, count, every, not_negative, number, seed, share};
 use super::{ClassArgs, DataArgs, FineArgs, MachineArgs};
 
 /// Train a network and write its model, learning curves and history.
@@ -181,6 +181,9 @@ pub(crate) struct TrainArgs {
     /// Stop after N epochs without a better one and keep the best weights [default: never]
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Training")]
     pub(crate) patience: Option<usize>,
+    /// An epoch is better by more than X only [default: 0]
+    #[arg(long, value_name = "X", value_parser = not_negative, help_heading = "Training")]
+    pub(crate) min_delta: Option<f64>,
     /// What makes an epoch better: loss or accuracy on the rows held out
     #[arg(long, value_enum, default_value_t = Monitored::Loss, hide_possible_values = true, help_heading = "Training")]
     pub(crate) monitor: Monitored,
@@ -202,6 +205,12 @@ pub(crate) struct TrainArgs {
     /// Model file; the curves (.svg) and the history (.jsonl) go beside it
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) output: PathBuf,
+    /// Keep a checkpoint beside the model: N[epochs], N[minutes], N[seconds] or N[steps]
+    #[arg(long, value_name = "N", value_parser = every)]
+    pub(crate) checkpoint_every: Option<Every>,
+    /// Go on from the checkpoint beside the model, if there is one
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// Print help, the rarer options too
     #[arg(long)]
     pub(crate) help_all: bool,

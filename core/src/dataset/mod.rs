@@ -7,6 +7,7 @@
 #[cfg(feature = "files")]
 pub mod csv;
 pub mod digits;
+mod fingerprint;
 mod gather;
 #[cfg(feature = "files")]
 pub mod idx;

@@ -17,12 +17,18 @@
 //! before it is used; a fault is told in a sentence that names the file, what was expected and what was found.
 
 mod atomic;
+pub mod checkpoint;
 mod header;
+mod lock;
 mod model;
 mod read;
 mod write;
 
-pub use atomic::{Staged, check_writable, stage, write_atomically};
+pub use atomic::{
+    Operation, Staged, Watch, check_writable, permit, remove_leftovers, stage, stage_watched,
+    write_atomically,
+};
+pub use lock::Lock;
 pub use model::Model;
 pub use read::{from_bytes, read};
 pub use write::{stage_model, to_bytes, write};

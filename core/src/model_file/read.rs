@@ -17,14 +17,21 @@ use crate::tensor::Matrix;
 /// When the file cannot be read, is not a safetensors file, is truncated, is not a model of ours or of another format
 /// version, or when its parts do not fit each other.
 pub fn read(path: &Path) -> Result<Saved, Error> {
-    let unreadable = |cause| Error::io("cannot read the model", path, &cause);
+    let bytes = read_file(path, "model")?;
+    from_bytes(&bytes).map_err(|error| error.at(path.display().to_string()))
+}
+
+/// The bytes of the file at `path`, which is a `what`.
+pub(super) fn read_file(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+    let unreadable = |cause| Error::io(&format!("cannot read the {what}"), path, &cause);
     // Reading a device or a pipe to its end may never come to an end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return fault("expected a model file, found something that is not a file")
-            .map_err(|error: Error| error.at(path.display().to_string()));
+        return fault(format!(
+            "expected a {what} file, found something that is not a file"
+        ))
+        .map_err(|error: Error| error.at(path.display().to_string()));
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    from_bytes(&bytes).map_err(|error| error.at(path.display().to_string()))
+    std::fs::read(path).map_err(unreadable)
 }
 
 /// Reads the model in the bytes of a file, such as one compiled into a program.
@@ -51,7 +58,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Saved, Error> {
 }
 
 /// Checks that this is a safetensors file and that it is whole, by its lengths alone.
-fn check_container(bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn check_container(bytes: &[u8]) -> Result<(), Error> {
     let not_ours = "expected a safetensors file, found";
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return match bytes.len() {
@@ -92,7 +99,7 @@ fn check_container(bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn damaged<T>(cause: &SafeTensorError) -> Result<T, Error> {
+pub(super) fn damaged<T>(cause: &SafeTensorError) -> Result<T, Error> {
     fault(format!(
         "expected a safetensors file, found a damaged one: {cause}"
     ))
@@ -152,7 +159,11 @@ fn join(header: Header, tensors: &SafeTensors<'_>) -> Result<Saved, Error> {
 }
 
 /// The values of a tensor of that shape.
-fn take_tensor(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
+pub(super) fn take_tensor(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    shape: &[usize],
+) -> Result<Vec<f32>, Error> {
     let Ok(tensor) = tensors.tensor(name) else {
         return fault(format!(
             "expected a tensor {name} of shape {shape:?}, found none"

@@ -27,6 +27,7 @@ impl Trainer<'_> {
                 return fault(Kind::Setting, format!("{what} must be at least 1, not 0"));
             }
         }
+        self.check_ends()?;
         if let Some(reported) = self
             .reported
             .filter(|&reported| reported != loss && reported.from_logits())
@@ -101,6 +102,24 @@ impl Trainer<'_> {
             return fault(
                 Kind::Setting,
                 "values have no accuracy to monitor: monitor the loss".into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// What has to do with the end of a run, early or late.
+    fn check_ends(&self) -> Result<(), Error> {
+        let fault = |message: String| Err(Error::new(Kind::Setting, message));
+        if !(self.min_delta >= 0.0 && self.min_delta.is_finite()) {
+            let min_delta = self.min_delta;
+            return fault(format!(
+                "the least improvement must be a number of 0 or more, not {min_delta:?}"
+            ));
+        }
+        let often = self.checkpoints.as_ref().map(|(every, _)| every);
+        if often.is_some_and(|every| !every.is_sound()) {
+            return fault(
+                "between two checkpoints there must be some epochs, steps or seconds".into(),
             );
         }
         Ok(())

@@ -22,7 +22,8 @@ use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
 use super::mask::Draw;
 use super::share::{Lesson, Needs, Part, Scratch, Share};
-use super::{History, Reduction, Schedule, Threads, Trainer};
+use super::snapshot::{self, Start};
+use super::{History, Reduction, Schedule, Threads, Trainer, identity};
 use crate::dataset::{Dataset, NonZeros};
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
@@ -46,11 +47,12 @@ pub(super) struct Run<'a> {
     pub(super) train: &'a Dataset,
     pub(super) validation: Option<&'a Dataset>,
     isa: Isa,
+    pub(super) network: &'a Network,
     layers: usize,
     /// Made by [`without_zeros`].
     non_zeros: [Option<NonZeros>; 2],
     pub(super) optimizer: Optimizer,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     penalty: Penalty,
     /// The factor of the learning rate for each layer; empty where it is 1 for all.
     layer_rates: Vec<f64>,
@@ -60,7 +62,7 @@ pub(super) struct Run<'a> {
     pub(super) rows: usize,
     pub(super) epochs: usize,
     pub(super) seed: u64,
-    shares: Vec<RwLock<Share>>,
+    pub(super) shares: Vec<RwLock<Share>>,
     pub(super) blocks: Vec<RwLock<Block>>,
     pub(super) order: RwLock<Vec<u32>>,
     /// Dropout drawn from a stream.
@@ -133,10 +135,16 @@ pub(super) fn fit(
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
     let non_zeros = without_zeros(train, validation, network.isa());
     let longest = non_zeros.iter().flatten().map(NonZeros::longest_row).max();
+    let resume = trainer.resume.take();
+    let settings = match (&trainer.checkpoints, &resume) {
+        (None, None) => Vec::new(),
+        _ => identity::settings(trainer, loss, network, train, validation),
+    };
     let run = Run {
         train,
         validation,
         isa: network.isa(),
+        network,
         layers: network.layers().len(),
         non_zeros,
         optimizer: trainer.optimizer,
@@ -167,48 +175,32 @@ pub(super) fn fit(
         keep: AtomicBool::new(false),
         steps: AtomicUsize::new(0),
     };
-    let mut leader = Leader::new(trainer);
+    let mut leader = Leader::new(trainer, settings, begin);
+    let start = match &resume {
+        Some(checkpoint) => snapshot::go_on(checkpoint, &mut leader, &run)?,
+        None => Start::FRESH,
+    };
+    drop(resume);
     // A broken team means a panic, which `team::run` passes on.
     let _: Result<(), Broken> = team::run(
         threads,
-        |member| run.epochs(&member, Some(&mut leader)),
+        |member| run.epochs(&member, start, Some(&mut leader)),
         |member| {
-            let _: Result<(), Broken> = run.epochs(&member, None);
+            let _: Result<(), Broken> = run.epochs(&member, start, None);
         },
     );
-    let Leader {
-        fault,
-        stopped,
-        best_epoch,
-        epochs,
-        patience,
-        ..
-    } = leader;
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
-    for share in &run.shares {
-        let mut share = write(share);
-        if patience.is_some() {
-            share.restore();
-        }
-        if let Some(l) = (0..run.layers).find(|&l| !share.is_finite(l)) {
-            return Err(diverged(
-                epochs.len(),
-                run.steps.load(Ordering::Relaxed),
-                &format!("weights of layer {} are no longer finite", l + 1),
-                &run.optimizer,
-            ));
-        }
+    leader.save_at_end(&run);
+    let end = run.end(leader)?;
+    for share in end.shares {
         share.give_back(network);
     }
-    Ok(History {
-        epochs,
-        best_epoch,
-        stopped,
-        seconds: begin.elapsed().as_secs_f64(),
-        threads,
-    })
+    Ok(end.history)
+}
+
+/// What is left of a run.
+struct End {
+    shares: Vec<Share>,
+    history: History,
 }
 
 /// The inputs of training and validation without their zeros, if those of training mostly are zero.
@@ -248,10 +240,44 @@ pub(super) fn diverged(epoch: usize, step: usize, what: &str, optimizer: &Optimi
 }
 
 impl Run<'_> {
+    /// The weights that are kept, if they are finite.
+    fn end(self, leader: Leader<'_, '_>) -> Result<End, Error> {
+        let threads = self.shares.len();
+        let seconds = leader.seconds();
+        if let Some(fault) = leader.fault {
+            return Err(fault);
+        }
+        let mut shares = Vec::with_capacity(threads);
+        for share in self.shares {
+            let mut share = share.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if leader.patience.is_some() && leader.best_epoch > 0 {
+                share.restore();
+            }
+            if let Some(l) = (0..self.layers).find(|&l| !share.is_finite(l)) {
+                return Err(diverged(
+                    leader.epochs.len(),
+                    self.steps.load(Ordering::Relaxed),
+                    &format!("weights of layer {} are no longer finite", l + 1),
+                    &self.optimizer,
+                ));
+            }
+            shares.push(share);
+        }
+        let history = History {
+            epochs: leader.epochs,
+            best_epoch: leader.best_epoch,
+            stopped: leader.stopped,
+            seconds,
+            threads,
+        };
+        Ok(End { shares, history })
+    }
+
     /// What every member does; the leader with its part.
     fn epochs(
         &self,
         member: &Member<'_>,
+        start: Start,
         mut leader: Option<&mut Leader<'_, '_>>,
     ) -> Result<(), Broken> {
         let mut scratch = Scratch::new(
@@ -260,13 +286,16 @@ impl Run<'_> {
             self.non_zeros[0].is_some(),
         );
         let rows = self.rows;
-        let mut step = 0;
-        for epoch in 1..=self.epochs {
+        let mut step = start.steps(rows.div_ceil(self.batch_size));
+        for epoch in start.epoch..=self.epochs {
             if let Some(leader) = &mut leader {
                 leader.begin(self, epoch);
             }
             member.wait()?;
-            for first in (0..rows).step_by(self.batch_size) {
+            if let Some(leader) = &mut leader {
+                leader.save_if_due(self);
+            }
+            for first in (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size) {
                 step += 1;
                 let batch = first..rows.min(first + self.batch_size);
                 for from in batch.clone().step_by(KB) {

@@ -5,15 +5,19 @@
 
 mod block;
 mod check;
+mod checkpoint;
 mod drawn;
 mod fit;
 mod history;
+mod identity;
 mod layer_rows;
 mod leader;
 mod mask;
 mod schedule;
 mod share;
+mod snapshot;
 
+pub use checkpoint::{Checkpoint, Every, LayerState, ParameterState};
 pub use history::{Epoch, Flow, History, Step, Stop};
 pub use schedule::Schedule;
 
@@ -48,6 +52,8 @@ pub enum Monitor {
 
 type OnEpoch<'a> = Box<dyn FnMut(&Epoch) -> Flow + 'a>;
 type OnStep<'a> = Box<dyn FnMut(&Step) + 'a>;
+type StopWhen<'a> = Box<dyn FnMut() -> bool + 'a>;
+type OnCheckpoint<'a> = Box<dyn FnMut(&Checkpoint) + 'a>;
 
 /// The settings of a training run.
 ///
@@ -77,9 +83,13 @@ pub struct Trainer<'a> {
     reduction: Reduction,
     penalty: Penalty,
     patience: Option<usize>,
+    min_delta: f64,
     monitor: Monitor,
     on_epoch: OnEpoch<'a>,
     on_step: OnStep<'a>,
+    stop_when: StopWhen<'a>,
+    checkpoints: Option<(Every, OnCheckpoint<'a>)>,
+    resume: Option<Box<Checkpoint>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +116,7 @@ impl fmt::Debug for Trainer<'_> {
             .field("reduction", &self.reduction)
             .field("penalty", &self.penalty)
             .field("patience", &self.patience)
+            .field("min_delta", &self.min_delta)
             .field("monitor", &self.monitor)
             .finish_non_exhaustive()
     }
@@ -131,9 +142,13 @@ impl<'a> Trainer<'a> {
             reduction: Reduction::Mean,
             penalty: Penalty::default(),
             patience: None,
+            min_delta: 0.0,
             monitor: Monitor::Loss,
             on_epoch: Box::new(|_| Flow::Continue),
             on_step: Box::new(|_| {}),
+            stop_when: Box::new(|| false),
+            checkpoints: None,
+            resume: None,
         }
     }
 
@@ -262,6 +277,13 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// An epoch is better than the best before it by more than that (of loss, or of accuracy from 0 to 1); 0 unless told.
+    #[must_use]
+    pub fn min_delta(mut self, min_delta: f64) -> Self {
+        self.min_delta = min_delta;
+        self
+    }
+
     /// What decides which epoch is the best.
     #[must_use]
     pub fn monitor(mut self, monitor: Monitor) -> Self {
@@ -283,12 +305,38 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Is asked in every step, on the calling thread, whether the run shall stop after it, before its end.
+    #[must_use]
+    pub fn stop_when(mut self, asked: impl FnMut() -> bool + 'a) -> Self {
+        self.stop_when = Box::new(asked);
+        self
+    }
+
+    /// Hands out a [`Checkpoint`] so often, and once more when the run is finished or was stopped, on the calling thread
+    /// while the others wait. None is made of weights that are not finite: the one before is then the last.
+    #[must_use]
+    pub fn checkpoints(mut self, every: Every, save: impl FnMut(&Checkpoint) + 'a) -> Self {
+        self.checkpoints = Some((every, Box::new(save)));
+        self
+    }
+
+    /// The next [`fit`](Self::fit) goes on from that checkpoint, with its weights, and ends with the bits of a run that was
+    /// never interrupted. It must have the same settings, network and data; threads and instruction set may be others, and
+    /// under a [constant schedule](Schedule::Constant) the number of epochs too.
+    #[must_use]
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
+        self.resume = Some(Box::new(checkpoint));
+        self
+    }
+
     /// Trains `network` on `train`, measuring on `validation` after every epoch. All memory is taken before the first
     /// step.
     ///
     /// # Errors
     /// When a setting is out of its range or does not go with the network or the data; when the numbers are no longer
-    /// finite ([`Kind::Diverged`](crate::Kind::Diverged), naming epoch, step and layer): the network then keeps the weights it came with.
+    /// finite ([`Kind::Diverged`](crate::Kind::Diverged), naming epoch, step and layer): the network then keeps the weights
+    /// it came with; when the checkpoint to go on from is of another run ([`Kind::Checkpoint`](crate::Kind::Checkpoint),
+    /// naming the first setting that differs).
     pub fn fit(
         &mut self,
         network: &mut Network,

@@ -6,6 +6,8 @@
 //! gradient of a whole layer never exists. Where a batch is longer than [`KB`](crate::tensor::gemm::KB) rows it comes in
 //! several parts, one block of the reduction each, whose gradients are added in order before the step.
 
+mod state;
+
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
