@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, shown};
 use crate::tensor::Matrix;
 
 /// The version of the format that this crate writes, and the only one that it reads.
@@ -218,7 +218,8 @@ impl TargetMeta {
         let mut seen = BTreeSet::new();
         match self.names.iter().find(|&name| !seen.insert(name)) {
             Some(name) if self.task == Task::Classes => fault(format!(
-                "expected each class to have a name of its own, found two classes `{name}`"
+                "expected each class to have a name of its own, found two classes `{}`",
+                shown(name)
             )),
             _ => Ok(()),
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::header::{self, Header};
 use super::{MAX_HEADER, METADATA_KEY, Preprocessing, Saved, SavedLayer, fault};
-use crate::error::Error;
+use crate::error::{Error, cut, shown};
 use crate::tensor::Matrix;
 
 /// Reads the model at `path`.
@@ -94,7 +94,9 @@ fn check_container(bytes: &[u8]) -> Result<(), Error> {
 
 fn damaged<T>(cause: &SafeTensorError) -> Result<T, Error> {
     fault(format!(
-        "expected a safetensors file, found a damaged one: {cause}"
+        "expected a safetensors file, found a damaged one: {}",
+        // It may quote the file.
+        cut(&cause.to_string(), 200)
     ))
 }
 
@@ -135,7 +137,8 @@ fn join(header: Header, tensors: &SafeTensors<'_>) -> Result<Saved, Error> {
     );
     if let Some(name) = unread.first() {
         return fault(format!(
-            "found the tensor {name}, which the architecture does not speak of"
+            "found the tensor {}, which the architecture does not speak of",
+            shown(name)
         ));
     }
     Ok(Saved {
