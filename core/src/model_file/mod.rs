@@ -42,6 +42,8 @@ pub const METADATA_KEY: &str = "mlp_fast";
 pub const MAX_LAYERS: usize = 1024;
 /// The largest header, in bytes: the names of some hundred thousand columns fit in.
 const MAX_HEADER: usize = 16 << 20;
+/// The most objects in a header: each takes a hundred times the memory of the two bytes that it may be made of.
+const MAX_OBJECTS: usize = 100_000;
 
 /// The content of a model file.
 #[derive(Clone, Debug, PartialEq)]

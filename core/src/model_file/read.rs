@@ -7,7 +7,7 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde_json::Value;
 
 use super::header::{self, Header};
-use super::{MAX_HEADER, METADATA_KEY, Preprocessing, Saved, SavedLayer, fault};
+use super::{MAX_HEADER, MAX_OBJECTS, METADATA_KEY, Preprocessing, Saved, SavedLayer, fault};
 use crate::error::{Error, cut, shown};
 use crate::tensor::Matrix;
 
@@ -71,6 +71,12 @@ fn check_container(bytes: &[u8]) -> Result<(), Error> {
             "the file is truncated: expected more than {expected} bytes, found {found}"
         ));
     };
+    let objects = header.iter().filter(|&&byte| byte == b'{').count();
+    if objects > MAX_OBJECTS {
+        return fault(format!(
+            "{not_ours} a header of {objects} objects, more than {MAX_OBJECTS}"
+        ));
+    }
     let header: Value = match serde_json::from_slice(header) {
         Ok(header) => header,
         Err(cause) => return fault(format!("{not_ours} a header that is not JSON: {cause}")),
