@@ -71,7 +71,7 @@ fn check_container(bytes: &[u8]) -> Result<(), Error> {
             "the file is truncated: expected more than {expected} bytes, found {found}"
         ));
     };
-    let objects = header.iter().filter(|&&byte| byte == b'{').count();
+    let objects = header.split(|&byte| byte == b'{').count() - 1;
     if objects > MAX_OBJECTS {
         return fault(format!(
             "{not_ours} a header of {objects} objects, more than {MAX_OBJECTS}"
