@@ -25,7 +25,7 @@ mod suggest;
 
 use std::collections::HashSet;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, shown};
 use crate::tensor::Matrix;
 
 pub use inputs::Inputs;
@@ -130,7 +130,7 @@ impl Dataset {
         if let Some(name) = names.iter().find(|&name| !seen.insert(name)) {
             return Err(Error::new(
                 Kind::Data,
-                format!("two classes are named `{name}`"),
+                format!("two classes are named `{}`", shown(name)),
             ));
         }
         Self::pair(inputs, Targets::Classes { labels, names })
@@ -337,7 +337,7 @@ impl Dataset {
                         format!(
                             "row {} has class `{}`, which is not among the {} classes that are expected",
                             row + 1,
-                            old[label as usize],
+                            shown(&old[label as usize]),
                             names.len()
                         ),
                     )

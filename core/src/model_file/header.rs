@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{FORMAT, MAX_LAYERS, Saved, TargetMeta, Task, fault};
-use crate::error::Error;
+use crate::error::{Error, shown};
 
 /// What the JSON text says, before it is joined with the tensors.
 #[derive(Debug)]
@@ -101,7 +101,8 @@ pub(super) fn from_text(text: &str) -> Result<Header, Error> {
                 "values" => Task::Values,
                 _ => {
                     return fault(format!(
-                        "expected target.task to be classes or values, found {task}"
+                        "expected target.task to be classes or values, found {}",
+                        shown(&task)
                     ));
                 }
             },

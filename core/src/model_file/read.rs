@@ -7,8 +7,8 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde_json::Value;
 
 use super::header::{self, Header};
-use super::{MAX_HEADER, METADATA_KEY, Preprocessing, Saved, SavedLayer, fault};
-use crate::error::Error;
+use super::{MAX_HEADER, MAX_OBJECTS, METADATA_KEY, Preprocessing, Saved, SavedLayer, fault};
+use crate::error::{Error, cut, shown};
 use crate::tensor::Matrix;
 
 /// Reads the model at `path`.
@@ -78,6 +78,12 @@ pub(super) fn check_container(bytes: &[u8]) -> Result<(), Error> {
             "the file is truncated: expected more than {expected} bytes, found {found}"
         ));
     };
+    let objects = header.split(|&byte| byte == b'{').count() - 1;
+    if objects > MAX_OBJECTS {
+        return fault(format!(
+            "{not_ours} a header of {objects} objects, more than {MAX_OBJECTS}"
+        ));
+    }
     let header: Value = match serde_json::from_slice(header) {
         Ok(header) => header,
         Err(cause) => return fault(format!("{not_ours} a header that is not JSON: {cause}")),
@@ -101,7 +107,9 @@ pub(super) fn check_container(bytes: &[u8]) -> Result<(), Error> {
 
 pub(super) fn damaged<T>(cause: &SafeTensorError) -> Result<T, Error> {
     fault(format!(
-        "expected a safetensors file, found a damaged one: {cause}"
+        "expected a safetensors file, found a damaged one: {}",
+        // It may quote the file.
+        cut(&cause.to_string(), 200)
     ))
 }
 
@@ -142,7 +150,8 @@ fn join(header: Header, tensors: &SafeTensors<'_>) -> Result<Saved, Error> {
     );
     if let Some(name) = unread.first() {
         return fault(format!(
-            "found the tensor {name}, which the architecture does not speak of"
+            "found the tensor {}, which the architecture does not speak of",
+            shown(name)
         ));
     }
     Ok(Saved {
