@@ -28,6 +28,7 @@ use crate::tensor::Matrix;
 
 pub use inputs::Inputs;
 pub use non_zeros::NonZeros;
+pub(crate) use non_zeros::{ListNonZeros, MOST_COLUMNS, room_for_list};
 pub use scaling::{Scaling, ScalingKind};
 
 /// Inputs and what they should lead to, row by row.

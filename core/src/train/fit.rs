@@ -171,7 +171,10 @@ pub(super) fn fit(
                 &run.optimizer,
             ));
         }
-        share.give_back(network);
+    }
+    // Only now: a fault leaves the network as it came.
+    for share in &run.shares {
+        read(share).give_back(network);
     }
     Ok(History {
         epochs,
