@@ -18,3 +18,7 @@ mod faults;
 /// Hostile input: numbers too large, outputs that are no files, models and data that do not go together.
 #[path = "cli/limits.rs"]
 mod limits;
+
+/// What `bench to-accuracy` tells, and what it cannot.
+#[path = "cli/bench.rs"]
+mod bench;

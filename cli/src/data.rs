@@ -30,6 +30,19 @@ pub(crate) struct Parts {
 impl Parts {
     /// Loads the data, holds rows out, and scales all as the training rows need it.
     pub(crate) fn load(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
+        Self::load_holding_out(args, settings, true)
+    }
+
+    /// The same, holding rows out only where the source has no test part.
+    pub(crate) fn load_to_test(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
+        Self::load_holding_out(args, settings, false)
+    }
+
+    fn load_holding_out(
+        args: &TrainArgs,
+        settings: &Settings,
+        always: bool,
+    ) -> Result<Self, Failure> {
         if args.rows.is_some() && args.data != "digits" {
             return Err(Failure::usage(
                 "--rows says how many digits to draw; for other data --take N uses the first N rows",
@@ -61,7 +74,8 @@ impl Parts {
                 let held_out = source::open_test(data, &options)?;
                 (all, Some(held_out))
             }
-            None => hold_out(all, args)?,
+            None if always || loaded.test.is_none() => hold_out(all, args)?,
+            None => (all, None),
         };
         train.several_classes().map_err(|error| {
             Failure::Failed(format!("{}: of the rows to train on, {error}", args.data))

@@ -6,6 +6,7 @@
 
 mod args;
 mod axis;
+mod bench;
 mod confusion_svg;
 mod curves;
 mod data;
@@ -57,6 +58,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Predict(args) => predict::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What depends on more than one option is checked in [`crate::settings`]; nothing here reads a file.
 
+mod bench;
 mod train;
 mod value;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mlp_core::team::available_threads;
 use mlp_core::{Error, Isa};
 
+pub(crate) use bench::{BenchArgs, BenchCommand, TableArgs, ToAccuracyArgs};
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::BatchSize;
 use value::{count, seed};
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Write a data set that is drawn, not downloaded
     Generate(GenerateArgs),
+    /// Measure this machine: products, epochs, predictions; training time to an accuracy
+    Bench(BenchArgs),
 }
 
 /// How DATA is found and read.

@@ -4,6 +4,7 @@ pub mod activation;
 pub mod gemm;
 pub mod math;
 pub mod matrix;
+pub mod peak;
 pub mod reduce;
 pub mod softmax;
 
