@@ -39,3 +39,7 @@ mod killed;
 #[cfg(unix)]
 #[path = "cli/interrupted.rs"]
 mod interrupted;
+
+/// What `bench to-accuracy` tells, and what it cannot.
+#[path = "cli/bench.rs"]
+mod bench;

@@ -1,13 +1,14 @@
 //! Skipping zeros changes no bit: the sparse products meet the chain oracle with `==`, on every instruction set, and
 //! training on mostly zero inputs gives one result for any number of threads.
 
+use mlp_core::nn::Scratch;
 use mlp_core::tensor::gemm::{
     Epilogue, KB, Segment, Sink, SparseColumnsByPanels, SparsePiece, SparseRowsByPanels,
     room_for_lines,
 };
 use mlp_core::tensor::sparse::{SparseColumns, SparseRows};
 use mlp_core::tensor::{LINE, padded};
-use mlp_core::{Activation, Adam, Dataset, Inputs, Isa, Network, Trainer};
+use mlp_core::{Activation, Adam, Dataset, Inputs, Isa, Matrix, Network, Trainer};
 use oracle::gemm::gemm_chain;
 use oracle::rng::Rng;
 use pulp::Simd;
@@ -246,4 +247,49 @@ fn training_on_sparse_inputs_is_the_same_on_any_threads() {
             assert!(train(isa, threads) == want, "{isa}, {threads} threads");
         }
     }
+}
+
+#[test]
+fn a_row_predicted_alone_is_the_row_predicted_among_others() {
+    let mut rng = Rng::new(14);
+    let (rows, cols) = (230, 61);
+    // Blocks of the prediction are of either kind, and one is of both.
+    let mut values = sparse(&mut rng, 70, cols);
+    values.extend(rng.uniform(90 * cols, -1.0, 1.0));
+    values.extend(sparse(&mut rng, 70, cols));
+    let matrix = Matrix::from_vec(rows, cols, &values);
+    let inputs = Inputs::from(matrix.clone());
+    let network = Network::builder(cols)
+        .dense(37, Activation::Relu)
+        .dense(3, Activation::Softmax)
+        .build()
+        .expect("a good network");
+    let mut infinite = network.clone();
+    let mut weight = infinite.layers()[0].weight();
+    weight.row_mut(5)[2] = f32::INFINITY;
+    let scratch_before = Scratch::new(&infinite);
+    infinite.set_weight(0, &weight);
+    let bits = |row: &[f32]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    for (network, scratch) in [
+        (&network, Scratch::new(&network)),
+        (&infinite, scratch_before),
+    ] {
+        let want = network.clone().with_isa(Isa::SCALAR).predict_on(&inputs, 1);
+        for isa in Isa::available() {
+            let (network, mut scratch) = (network.clone().with_isa(isa), scratch.clone());
+            let mut out = [0.0; 3];
+            for threads in [1, 3] {
+                let all = network.predict_on(&inputs, threads);
+                for row in 0..rows {
+                    network.predict_into(matrix.row(row), &mut scratch, &mut out);
+                    assert_eq!(bits(&out), bits(all.row(row)), "{isa}, row {row}");
+                    assert_eq!(bits(&out), bits(want.row(row)), "{isa}, row {row}");
+                }
+            }
+        }
+    }
+    // Column 2 of the sparse rows is zero: 0 times infinity was not skipped.
+    let lost = infinite.predict(&inputs);
+    let mut sparse_rows = (0..70).chain(160..rows);
+    assert!(sparse_rows.all(|row| lost.row(row).iter().any(|x| x.is_nan())));
 }

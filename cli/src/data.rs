@@ -47,6 +47,20 @@ impl Parts {
         settings: &Settings,
         from: Option<&Model>,
     ) -> Result<Self, Failure> {
+        Self::load_holding_out(args, settings, from, true)
+    }
+
+    /// The same, holding rows out only where the source has no test part.
+    pub(crate) fn load_to_test(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
+        Self::load_holding_out(args, settings, None, false)
+    }
+
+    fn load_holding_out(
+        args: &TrainArgs,
+        settings: &Settings,
+        from: Option<&Model>,
+        always: bool,
+    ) -> Result<Self, Failure> {
         if args.rows.is_some() && args.data != "digits" {
             return Err(Failure::usage(
                 "--rows says how many digits to draw; for other data --take N uses the first N rows",
@@ -79,7 +93,8 @@ impl Parts {
                 let held_out = source::open_test(data, &options)?;
                 (all, Some(held_out))
             }
-            None => hold_out(all, args)?,
+            None if always || loaded.test.is_none() => hold_out(all, args)?,
+            None => (all, None),
         };
         train.several_classes().map_err(|error| {
             Failure::Failed(format!("{}: of the rows to train on, {error}", args.data))

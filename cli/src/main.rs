@@ -7,6 +7,7 @@
 mod activations_svg;
 mod args;
 mod axis;
+mod bench;
 mod checkpoints;
 mod confusion_svg;
 mod curves;
@@ -68,6 +69,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Generate(args) => generate::run(args),
         Command::Recipe(args) => recipe::run(args),
         Command::Show(args) => show::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
 

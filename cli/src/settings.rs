@@ -71,6 +71,11 @@ impl Settings {
         })
     }
 
+    /// The same with another seed of the first weights.
+    pub(crate) fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
     /// The network for this data, with its first weights.
     pub(crate) fn network(
         &self,

@@ -2,6 +2,7 @@
 //!
 //! What depends on more than one option is checked in [`crate::settings`]; nothing here reads a file.
 
+mod bench;
 mod fine;
 mod recipe;
 mod show;
@@ -15,6 +16,7 @@ use mlp_core::dataset::options::ClassChoice;
 use mlp_core::team::available_threads;
 use mlp_core::{Error, Isa};
 
+pub(crate) use bench::{BenchArgs, BenchCommand, TableArgs, ToAccuracyArgs};
 pub(crate) use fine::{FineArgs, Random};
 pub(crate) use recipe::{RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs};
 pub(crate) use show::ShowArgs;
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Recipe(RecipeArgs),
     /// Look at an image of a data set, or at the activations
     Show(ShowArgs),
+    /// Measure this machine: products, epochs, predictions; training time to an accuracy
+    Bench(BenchArgs),
 }
 
 /// How DATA is found and read.

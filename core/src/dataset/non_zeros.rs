@@ -8,7 +8,7 @@ use crate::dataset::Inputs;
 use crate::dataset::inputs::Values;
 use crate::dataset::scaling::Affine;
 use crate::isa::Isa;
-use crate::tensor::sparse::SparseRows;
+use crate::tensor::sparse::{MOST_COLUMNS, SparseRows, pair_of};
 use crate::tensor::{MatMut, padded};
 
 /// The pairs of columns of which not both are zero once scaled, row by row, as they were before: 4 bytes each where the
@@ -54,25 +54,18 @@ impl Inputs {
     /// there are at most 2^17 columns.
     pub fn non_zeros(&self, isa: Isa, density: f64) -> Option<NonZeros> {
         let (rows, cols) = (self.rows(), self.cols());
-        let all = cols.div_ceil(2);
-        if rows == 0 || all > 1 << 16 {
+        if rows == 0 || cols > MOST_COLUMNS {
             return None;
         }
+        let all = cols.div_ceil(2);
         let mut line = vec![0.0; padded(cols)];
+        let mut sparse = SparseRows::for_dense(1, cols);
         let mut list = |row: usize, indices: &mut Vec<u16>| {
-            self.gather_on(
-                isa,
-                std::iter::once(row),
-                MatMut::new(&mut line, 1, cols, padded(cols)),
-            );
-            let first = indices.len();
-            indices.resize(first + all, 0);
-            let mut count = first;
-            for (i, pair) in line.as_chunks::<2>().0[..all].iter().enumerate() {
-                indices[count] = i as u16;
-                count += usize::from(*pair != [0.0; 2]);
-            }
-            indices.truncate(count);
+            let out = MatMut::new(&mut line, 1, cols, padded(cols));
+            self.gather_on(isa, std::iter::once(row), out);
+            sparse.clear();
+            sparse.push_dense(isa, &line[..cols]);
+            indices.extend_from_slice(sparse.row(0).0);
         };
         let mut indices = Vec::new();
         let sample = SAMPLE.min(rows);
@@ -140,12 +133,6 @@ impl Inputs {
             out,
         });
     }
-}
-
-/// Columns 2 i and 2 i + 1 of a row, which may end between them.
-fn pair_of<T: Copy + Default>(row: &[T], i: u16) -> [T; 2] {
-    let i = usize::from(i) * 2;
-    [row[i], row.get(i + 1).copied().unwrap_or_default()]
 }
 
 struct Gather<'a, I> {

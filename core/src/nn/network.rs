@@ -15,6 +15,8 @@ pub struct Layer {
     /// W transposed, `[inputs, outputs]`, in panels of outputs.
     pub(crate) panels: Panels,
     pub(crate) bias: Option<Vec<f32>>,
+    /// Whether all of W was finite when it was set. Training leaves no other weights behind.
+    finite: bool,
     activation: Activation,
     dropout: f32,
 }
@@ -29,6 +31,7 @@ impl Layer {
         let panels = Panels::pack(Operand::Transposed(weight.view()));
         Self {
             bias,
+            finite: is_finite(&panels),
             panels,
             activation,
             dropout,
@@ -60,6 +63,11 @@ impl Layer {
         self.bias.is_some()
     }
 
+    /// Whether all of W is finite, so that a zero among its inputs may be skipped.
+    pub(super) fn is_finite(&self) -> bool {
+        self.finite
+    }
+
     /// W, `[outputs, inputs]`: a copy.
     pub fn weight(&self) -> Matrix {
         Matrix::from_fn(self.outputs(), self.inputs(), |o, i| self.panels.get(i, o))
@@ -74,6 +82,10 @@ impl Layer {
     pub fn parameters(&self) -> usize {
         self.inputs() * self.outputs() + self.bias().len()
     }
+}
+
+fn is_finite(panels: &Panels) -> bool {
+    panels.lines().as_flattened().iter().all(|x| x.is_finite())
 }
 
 /// A multi-layer perceptron: layers of which each takes the outputs of the one before.
@@ -153,6 +165,7 @@ impl Network {
             weight.cols()
         );
         layer.panels = Panels::pack(Operand::Transposed(weight.view()));
+        layer.finite = is_finite(&layer.panels);
     }
 
     /// Gives layer `l` (from 0) own biases, one for each output.

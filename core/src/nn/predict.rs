@@ -1,14 +1,25 @@
 //! Running a network forward: many rows on several threads, or one row without an allocation.
+//!
+//! Where most inputs are zero (images, one-hot columns) the first layer skips them. As its weights are finite that changes
+//! no bit ([`SparseRowsByPanels`]), so a row alone, where the choice is made for it, and the same row in a block, where it
+//! is made for all rows of the block, give the same outputs.
 
 use super::Network;
 use crate::dataset::Inputs;
 use crate::team;
-use crate::tensor::gemm::{Epilogue, RowsByPanels, Segment};
+use crate::tensor::gemm::{Epilogue, RowsByPanels, Segment, SparseRowsByPanels};
 use crate::tensor::matrix::Aligned;
+use crate::tensor::sparse::{MOST_COLUMNS, SparseRows};
 use crate::tensor::{LINE, MatMut, Matrix, padded};
 
 /// Rows that go through the layers together, so that they stay in the second-level cache.
-const ROWS: usize = 96;
+const ROWS: usize = 48;
+
+/// Skipping zeros pays where at most one number in so many is other than zero: of one row, which waits for the weights to
+/// come from the second-level cache, always; of a block, which reads them once for several rows, at a quarter (784-128-10
+/// on Zen 3: 1.0 us a row at 0.17, 2.0 us with all).
+const ONE_IN_ALONE: usize = 1;
+const ONE_IN_BLOCK: usize = 4;
 
 /// Work below which a further thread does not pay, in floating-point operations.
 const FLOPS_PER_THREAD: usize = 4 << 20;
@@ -18,6 +29,32 @@ const FLOPS_PER_THREAD: usize = 4 << 20;
 pub struct Scratch {
     input: Aligned,
     rooms: [Aligned; 2],
+    sparse: SparseRows,
+}
+
+/// Puts what is not zero in the first rows of `input` into `sparse`, if that is at most one pair of numbers in `one_in`;
+/// whether it is.
+fn without_zeros(
+    network: &Network,
+    input: &[f32],
+    sparse: &mut SparseRows,
+    rows: usize,
+    one_in: usize,
+) -> bool {
+    let inputs = network.inputs();
+    if inputs > MOST_COLUMNS || !network.layers[0].is_finite() {
+        return false;
+    }
+    sparse.clear();
+    let mut found = 0;
+    for (r, row) in input.chunks_exact(padded(inputs)).take(rows).enumerate() {
+        sparse.push_dense(network.isa, &row[..inputs]);
+        found += sparse.row(r).0.len();
+        if found * one_in > rows * inputs.div_ceil(2) {
+            return false;
+        }
+    }
+    true
 }
 
 impl Scratch {
@@ -31,6 +68,7 @@ impl Scratch {
         Self {
             input: Aligned::zeroed(rows * padded(network.inputs())),
             rooms: [Aligned::zeroed(rows * width), Aligned::zeroed(rows * width)],
+            sparse: SparseRows::for_dense(rows, network.inputs().min(MOST_COLUMNS)),
         }
     }
 }
@@ -94,7 +132,7 @@ impl Network {
             let rows = out.len() / stride;
             let gathered = MatMut::new(&mut scratch.input, rows, self.inputs(), wide);
             inputs.gather_on(self.isa, first..first + rows, gathered);
-            out.copy_from_slice(self.forward(&mut scratch, rows));
+            out.copy_from_slice(self.forward(&mut scratch, rows, ONE_IN_BLOCK));
         }
     }
 
@@ -119,36 +157,56 @@ impl Network {
             out.len()
         );
         scratch.input[..inputs].copy_from_slice(row);
-        out.copy_from_slice(&self.forward(scratch, 1)[..outputs]);
+        out.copy_from_slice(&self.forward(scratch, 1, ONE_IN_ALONE)[..outputs]);
     }
 
-    /// Takes `rows` rows of the scratch's input through all layers; the outputs, in rows of whole lines.
-    fn forward<'s>(&self, scratch: &'s mut Scratch, rows: usize) -> &'s [f32] {
+    /// Takes `rows` rows of the scratch's input through all layers; the outputs, in rows of whole lines. Zeros are skipped
+    /// where at most one input in `one_in` is not zero.
+    fn forward<'s>(&self, scratch: &'s mut Scratch, rows: usize, one_in: usize) -> &'s [f32] {
+        let skip = without_zeros(self, &scratch.input, &mut scratch.sparse, rows, one_in);
         for (l, layer) in self.layers.iter().enumerate() {
             // The two rooms take turns.
             let [even, odd] = &mut scratch.rooms;
             let (from, to) = if l % 2 == 0 { (odd, even) } else { (even, odd) };
-            let from = if l == 0 { &scratch.input } else { from };
-            let stride = padded(layer.outputs());
-            self.isa.dispatch(RowsByPanels {
-                a: from,
-                a_stride: padded(layer.inputs()),
-                rows,
-                segments: &[Segment {
-                    len: layer.inputs(),
-                    lines: layer.panels.lines(),
-                }],
-                c: &mut to[..rows * stride],
-                c_stride: stride,
-                n: layer.outputs(),
-                padded: true,
-                add: false,
-                epilogue: Epilogue {
-                    bias: layer.bias.as_deref(),
-                    activation: Some(layer.activation()),
-                    preactivation: None,
-                },
-            });
+            let (a, a_stride) = (
+                if l == 0 { &scratch.input } else { from },
+                padded(layer.inputs()),
+            );
+            let (n, c_stride) = (layer.outputs(), padded(layer.outputs()));
+            let c = &mut to[..rows * c_stride];
+            let segments = &[Segment {
+                len: layer.inputs(),
+                lines: layer.panels.lines(),
+            }];
+            let epilogue = Epilogue {
+                bias: layer.bias.as_deref(),
+                activation: Some(layer.activation()),
+                preactivation: None,
+            };
+            if l == 0 && skip {
+                self.isa.dispatch(SparseRowsByPanels {
+                    a: &scratch.sparse,
+                    turned: None,
+                    segments,
+                    c,
+                    c_stride,
+                    n,
+                    epilogue,
+                });
+            } else {
+                self.isa.dispatch(RowsByPanels {
+                    a,
+                    a_stride,
+                    rows,
+                    segments,
+                    c,
+                    c_stride,
+                    n,
+                    padded: true,
+                    add: false,
+                    epilogue,
+                });
+            }
         }
         &scratch.rooms[(self.layers.len() + 1) % 2][..rows * padded(self.outputs())]
     }

@@ -5,6 +5,7 @@ pub mod curve;
 pub mod gemm;
 pub mod math;
 pub mod matrix;
+pub mod peak;
 pub mod reduce;
 pub mod softmax;
 pub mod sparse;

@@ -13,6 +13,7 @@ mod identity;
 mod layer_rows;
 mod leader;
 mod mask;
+mod run;
 mod schedule;
 mod share;
 mod snapshot;
