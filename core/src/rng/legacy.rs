@@ -140,7 +140,7 @@ impl LegacyRandom {
             return 0;
         };
         loop {
-            let bits = if max <= u64::from(u32::MAX) {
+            let bits = if u32::try_from(max).is_ok() {
                 u64::from(self.next_u32())
             } else {
                 self.next_u64()
