@@ -28,8 +28,8 @@ impl Layer {
     ) -> Self {
         let panels = Panels::pack(Operand::Transposed(weight.view()));
         Self {
-            bias,
             panels,
+            bias,
             activation,
             dropout,
         }
