@@ -212,6 +212,17 @@ fn team_size(threads: Threads, network: &Network, batch_size: usize) -> usize {
     }
 }
 
+/// How many threads a run with batches of so many rows has.
+fn team_size(threads: Threads, network: &Network, batch_size: usize) -> usize {
+    match threads {
+        Threads::Exactly(threads) => threads.min(MOST_THREADS),
+        Threads::AtMost(threads) => {
+            let pays = network.parameters().saturating_mul(6 * batch_size) / FLOPS_PER_THREAD;
+            threads.min(team::available_threads()).min(pays.max(1))
+        }
+    }
+}
+
 /// Whether there is room for a run with `rows` rows under way at a time.
 fn check_memory(network: &Network, needs: Needs, rows: usize, masks: usize) -> Result<(), Error> {
     // Weights as panels and transposed, and what is kept about each; activations and gradients of the rows.
