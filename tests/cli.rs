@@ -14,6 +14,10 @@ mod road;
 #[path = "cli/choices.rs"]
 mod choices;
 
+/// What documents ask for: NumPy's numbers, some of the classes, a model to go on from.
+#[path = "cli/documents.rs"]
+mod documents;
+
 /// Bad input: one sentence, the right exit code, nothing written.
 #[path = "cli/faults.rs"]
 mod faults;

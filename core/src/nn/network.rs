@@ -30,9 +30,9 @@ impl Layer {
     ) -> Self {
         let panels = Panels::pack(Operand::Transposed(weight.view()));
         Self {
-            bias,
             finite: is_finite(&panels),
             panels,
+            bias,
             activation,
             dropout,
         }

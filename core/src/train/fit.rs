@@ -78,13 +78,8 @@ fn plan<'a>(
 ) -> Result<Run<'a>, Error> {
     let rows = train.len();
     let batch_size = trainer.batch_size.unwrap_or(rows).min(rows);
-    let aim = Aim {
-        loss,
-        reported: trainer.reported.filter(|&reported| reported != loss),
-    };
-    let drops = network.layers().iter().any(|layer| layer.dropout() > 0.0);
-    let draws_masks = drops && trainer.legacy_random.is_some();
-    let threads = threads(trainer.threads, network, batch_size);
+    let aim = Aim::new(loss, trainer.reported);
+    let threads = team_size(trainer.threads, network, batch_size);
     let part = batch_size.min(KB);
     let needs = Needs::new(
         &trainer.optimizer,
@@ -102,10 +97,9 @@ fn plan<'a>(
             own.max(4)
         }
     };
-    let masks = if draws_masks {
-        DrawnMasks::size(network, batch_size)
-    } else {
-        0
+    let masks = match trainer.legacy_random {
+        Some(_) => DrawnMasks::size(network, batch_size),
+        None => 0,
     };
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
     let non_zeros = without_zeros(train, validation, network.isa());
@@ -123,11 +117,12 @@ fn plan<'a>(
         layer_rates: trainer.layer_rates.clone(),
         reduction: trainer.reduction,
         batch_size,
-        rows: if trainer.drop_last {
-            rows - rows % batch_size
-        } else {
-            rows
-        },
+        rows: rows
+            - if trainer.drop_last {
+                rows % batch_size
+            } else {
+                0
+            },
         epochs: trainer.epochs,
         seed: trainer.seed,
         shares: (0..threads)
@@ -140,22 +135,11 @@ fn plan<'a>(
             })
             .collect(),
         order: RwLock::new((0..rows as u32).collect()),
-        masks: draws_masks.then(|| RwLock::new(DrawnMasks::new(network, batch_size))),
+        masks: (masks > 0).then(|| RwLock::new(DrawnMasks::new(network, batch_size))),
         stop: AtomicBool::new(false),
         keep: AtomicBool::new(false),
         steps: AtomicUsize::new(0),
     })
-}
-
-/// How many threads there will be.
-fn threads(asked: Threads, network: &Network, batch_size: usize) -> usize {
-    match asked {
-        Threads::Exactly(threads) => threads.min(MOST_THREADS),
-        Threads::AtMost(threads) => {
-            let pays = network.parameters().saturating_mul(6 * batch_size) / FLOPS_PER_THREAD;
-            threads.min(team::available_threads()).min(pays.max(1))
-        }
-    }
 }
 
 /// What is left of a run.
@@ -206,6 +190,17 @@ fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Op
         .filter(|_| own.is_some())
         .and_then(|data| data.inputs().non_zeros(isa, 1.0));
     [own, validation]
+}
+
+/// How many threads a run with batches of so many rows has.
+fn team_size(threads: Threads, network: &Network, batch_size: usize) -> usize {
+    match threads {
+        Threads::Exactly(threads) => threads.min(MOST_THREADS),
+        Threads::AtMost(threads) => {
+            let pays = network.parameters().saturating_mul(6 * batch_size) / FLOPS_PER_THREAD;
+            threads.min(team::available_threads()).min(pays.max(1))
+        }
+    }
 }
 
 /// Whether there is room for a run with `rows` rows under way at a time.
