@@ -25,7 +25,7 @@ use super::share::{Lesson, Needs, Part, Scratch, Share};
 use super::snapshot::{self, Start};
 use super::{History, Reduction, Schedule, Threads, Trainer, identity};
 use crate::dataset::{Dataset, NonZeros};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::isa::Isa;
 use crate::nn::{Layer, Loss, Network};
 use crate::optim::{Optimizer, Penalty};
@@ -48,7 +48,7 @@ pub(super) struct Run<'a> {
     pub(super) validation: Option<&'a Dataset>,
     isa: Isa,
     pub(super) network: &'a Network,
-    layers: usize,
+    pub(super) layers: usize,
     /// Made by [`without_zeros`].
     non_zeros: [Option<NonZeros>; 2],
     pub(super) optimizer: Optimizer,
@@ -197,12 +197,6 @@ pub(super) fn fit(
     Ok(end.history)
 }
 
-/// What is left of a run.
-struct End {
-    shares: Vec<Share>,
-    history: History,
-}
-
 /// The inputs of training and validation without their zeros, if those of training mostly are zero.
 fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Option<NonZeros>; 2] {
     let own = train.inputs().non_zeros(isa, DENSITY);
@@ -227,52 +221,7 @@ fn check_memory(network: &Network, needs: Needs, rows: usize, masks: usize) -> R
     )
 }
 
-/// The end of a run whose numbers are lost.
-pub(super) fn diverged(epoch: usize, step: usize, what: &str, optimizer: &Optimizer) -> Error {
-    let lr = optimizer.lr();
-    Error::new(
-        Kind::Diverged,
-        format!(
-            "training diverged in epoch {epoch}, step {step}: {what}; try a smaller learning rate (it was {lr:?}), \
-             scaled inputs, or smaller first weights"
-        ),
-    )
-}
-
 impl Run<'_> {
-    /// The weights that are kept, if they are finite.
-    fn end(self, leader: Leader<'_, '_>) -> Result<End, Error> {
-        let threads = self.shares.len();
-        let seconds = leader.seconds();
-        if let Some(fault) = leader.fault {
-            return Err(fault);
-        }
-        let mut shares = Vec::with_capacity(threads);
-        for share in self.shares {
-            let mut share = share.into_inner().unwrap_or_else(PoisonError::into_inner);
-            if leader.patience.is_some() && leader.best_epoch > 0 {
-                share.restore();
-            }
-            if let Some(l) = (0..self.layers).find(|&l| !share.is_finite(l)) {
-                return Err(diverged(
-                    leader.epochs.len(),
-                    self.steps.load(Ordering::Relaxed),
-                    &format!("weights of layer {} are no longer finite", l + 1),
-                    &self.optimizer,
-                ));
-            }
-            shares.push(share);
-        }
-        let history = History {
-            epochs: leader.epochs,
-            best_epoch: leader.best_epoch,
-            stopped: leader.stopped,
-            seconds,
-            threads,
-        };
-        Ok(End { shares, history })
-    }
-
     /// What every member does; the leader with its part.
     fn epochs(
         &self,

@@ -8,6 +8,7 @@ mod block;
 mod check;
 mod checkpoint;
 mod drawn;
+mod end;
 mod fit;
 mod history;
 mod identity;
