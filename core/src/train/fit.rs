@@ -1,7 +1,7 @@
 //! A fit from its settings to its history: room is made, the team runs ([`Run::epochs`]), the network gets the weights.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Instant;
 
 use super::block::Block;
@@ -13,10 +13,9 @@ use super::share::{Needs, Share};
 use super::snapshot::{self, Start};
 use super::{History, Threads, Trainer, identity};
 use crate::dataset::{Dataset, NonZeros};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::isa::Isa;
 use crate::nn::{Layer, Loss, Network};
-use crate::optim::Optimizer;
 use crate::team::{self, Broken, MOST_THREADS};
 use crate::tensor::gemm::KB;
 
@@ -142,47 +141,6 @@ fn plan<'a>(
     })
 }
 
-/// What is left of a run.
-struct End {
-    shares: Vec<Share>,
-    history: History,
-}
-
-impl Run<'_> {
-    /// The weights that are kept, if they are finite.
-    fn end(self, leader: Leader<'_, '_>) -> Result<End, Error> {
-        let threads = self.shares.len();
-        let seconds = leader.seconds();
-        if let Some(fault) = leader.fault {
-            return Err(fault);
-        }
-        let mut shares = Vec::with_capacity(threads);
-        for share in self.shares {
-            let mut share = share.into_inner().unwrap_or_else(PoisonError::into_inner);
-            if leader.patience.is_some() && leader.best_epoch > 0 {
-                share.restore();
-            }
-            if let Some(l) = (0..self.layers).find(|&l| !share.is_finite(l)) {
-                return Err(diverged(
-                    leader.epochs.len(),
-                    self.steps.load(Ordering::Relaxed),
-                    &format!("weights of layer {} are no longer finite", l + 1),
-                    &self.optimizer,
-                ));
-            }
-            shares.push(share);
-        }
-        let history = History {
-            epochs: leader.epochs,
-            best_epoch: leader.best_epoch,
-            stopped: leader.stopped,
-            seconds,
-            threads,
-        };
-        Ok(End { shares, history })
-    }
-}
-
 /// The inputs of training and validation without their zeros, if those of training mostly are zero.
 fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Option<NonZeros>; 2] {
     let own = train.inputs().non_zeros(isa, DENSITY);
@@ -215,17 +173,5 @@ fn check_memory(network: &Network, needs: Needs, rows: usize, masks: usize) -> R
             .saturating_mul(size_of::<f32>())
             .saturating_add(masks),
         "training this network",
-    )
-}
-
-/// The end of a run whose numbers are lost.
-pub(super) fn diverged(epoch: usize, step: usize, what: &str, optimizer: &Optimizer) -> Error {
-    let lr = optimizer.lr();
-    Error::new(
-        Kind::Diverged,
-        format!(
-            "training diverged in epoch {epoch}, step {step}: {what}; try a smaller learning rate (it was {lr:?}), \
-             scaled inputs, or smaller first weights"
-        ),
     )
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::fit::diverged;
+use super::end::diverged;
 use super::run::{Run, read, write};
 use super::share::Part;
 use super::snapshot::Due;
