@@ -49,18 +49,19 @@ impl Parts {
         from: Option<&Model>,
         random: Option<&mut LegacyRandom>,
     ) -> Result<Self, Failure> {
-        Self::load_holding_out(args, settings, from, true)
+        Self::load_holding_out(args, settings, from, random, true)
     }
 
     /// The same, holding rows out only where the source has no test part.
     pub(crate) fn load_to_test(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
-        Self::load_holding_out(args, settings, None, false)
+        Self::load_holding_out(args, settings, None, None, false)
     }
 
     fn load_holding_out(
         args: &TrainArgs,
         settings: &Settings,
         from: Option<&Model>,
+        random: Option<&mut LegacyRandom>,
         always: bool,
     ) -> Result<Self, Failure> {
         if args.rows.is_some() && args.data != "digits" {
