@@ -99,10 +99,10 @@ fn hold_out(all: Dataset, args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)
     let share = 1.0 - args.validation;
     let (train, held_out) = match (args.split, all.targets()) {
         (Split::Stratified, _) | (Split::Auto, Targets::Classes { .. }) => {
-            all.split_stratified(share, args.seed)?
+            all.into_split_stratified(share, args.seed)?
         }
         (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => {
-            all.split(share, args.seed)?
+            all.into_split(share, args.seed)?
         }
     };
     Ok((train, Some(held_out)))

@@ -15,6 +15,7 @@ mod failure;
 mod generate;
 mod inspect;
 mod measured;
+mod memory;
 mod output;
 mod predict;
 mod print;

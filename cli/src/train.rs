@@ -7,19 +7,19 @@ use std::time::Instant;
 use mlp_core::dataset::Dataset;
 use mlp_core::model_file::Model;
 use mlp_core::nn::{Layer, Network};
-use mlp_core::train::{Epoch, History};
+use mlp_core::train::{Epoch, Extent, History, Memory};
 use serde_json::{Map, Value, json};
 
-use crate::args::TrainArgs;
+use crate::args::{BatchSize, TrainArgs};
 use crate::curves::{Point, curves_svg};
 use crate::data::Parts;
 use crate::failure::Failure;
 use crate::measured::Measured;
 use crate::output::Output;
-use crate::print;
 use crate::progress::Progress;
 use crate::record;
 use crate::settings::Settings;
+use crate::{memory, print};
 
 /// Trains, writes the three files, and says how good the model is.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -30,9 +30,15 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let mut network = settings.network(&parts.train)?;
     let told = record::settings(args, &settings, &parts, &network);
     if !args.quiet {
-        note(args, &parts, &network, &told);
+        note(args, &settings, &parts, &network, &told);
     }
     let history = fit(args, &settings, &parts, &mut network)?;
+    if args.verbose
+        && let Some(bytes) = memory::most_held()
+    {
+        let told = format!("  memory: the process held at most {}", print::bytes(bytes));
+        drop(writeln!(io::stderr(), "{told}"));
+    }
     let kept = match args.patience {
         Some(_) => history.best_epoch,
         None => history.epochs.len(),
@@ -90,7 +96,13 @@ fn fit(
 }
 
 /// What is about to happen, on standard error.
-fn note(args: &TrainArgs, parts: &Parts, network: &Network, told: &Map<String, Value>) {
+fn note(
+    args: &TrainArgs,
+    settings: &Settings,
+    parts: &Parts,
+    network: &Network,
+    told: &Map<String, Value>,
+) {
     let count = |rows: &Option<Dataset>, what: &str| {
         rows.as_ref().map_or_else(String::new, |rows| {
             format!(", {} {what}", print::grouped(rows.len() as u64))
@@ -118,9 +130,48 @@ fn note(args: &TrainArgs, parts: &Parts, network: &Network, told: &Map<String, V
             args.machine.threads(),
             network.isa()
         ));
+        lines.push(planned_memory(args, settings, parts, network));
     }
     // Notes are a courtesy: whether anyone reads them is no matter.
     drop(writeln!(io::stderr(), "{}", lines.join("\n")));
+}
+
+/// `  memory: 54.9 MB of data; to train 2.9 MB: weights 1.2 MB, ..`.
+fn planned_memory(
+    args: &TrainArgs,
+    settings: &Settings,
+    parts: &Parts,
+    network: &Network,
+) -> String {
+    let sets = [
+        Some(&parts.train),
+        parts.held_out.as_ref(),
+        parts.test.as_ref(),
+    ];
+    let data = sets
+        .into_iter()
+        .flatten()
+        .map(Dataset::size_in_memory)
+        .sum();
+    let rows = parts.train.len();
+    let extent = Extent {
+        optimizer: settings.optimizer,
+        batch: match args.batch_size {
+            BatchSize::Rows(batch) => batch,
+            BatchSize::Full => rows,
+        },
+        rows,
+        validation_rows: parts.held_out.as_ref().map_or(0, Dataset::len),
+        keeps_best: args.patience.is_some(),
+        threads: args.machine.threads(),
+    };
+    let fit = Memory::of_fit(network, &extent);
+    format!(
+        "  memory: {} of data; to train at most {}: {}",
+        print::bytes(data),
+        print::bytes(fit.total()),
+        memory::parts(&fit)
+    )
 }
 
 /// The model file and what goes beside it.

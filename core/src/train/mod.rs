@@ -9,10 +9,12 @@ mod history;
 mod layer_rows;
 mod leader;
 mod mask;
+mod memory;
 mod schedule;
 mod share;
 
 pub use history::{Epoch, Flow, History, Step, Stop};
+pub use memory::{Extent, Memory};
 pub use schedule::Schedule;
 
 use std::fmt;
