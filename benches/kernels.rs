@@ -308,7 +308,8 @@ fn gather(criterion: &mut Criterion) {
         let mut run = || {
             let mut view = out.view_mut();
             let out = MatMut::new(view.data(), batch, PIXELS, stride);
-            data.inputs().gather_on(isa, black_box(&indices), out);
+            let rows = black_box(&indices).iter().map(|&i| i as usize);
+            data.inputs().gather_on(isa, rows, out);
         };
         run();
         group.bench_function(isa.name(), |bencher| bencher.iter(&mut run));

@@ -1,12 +1,5 @@
 //! All memory of a fit is taken before its first step: a counting allocator sees none between two steps of an epoch, on
 //! any thread, and none in a prediction with a scratch.
-#![expect(
-    unsafe_code,
-    reason = "a global allocator is an unsafe trait; this one passes everything on"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mlp_core::dataset::{Dataset, Inputs};
 use mlp_core::nn::{Network, Scratch};
@@ -14,45 +7,11 @@ use mlp_core::optim::{Adam, Optimizer, Sgd};
 use mlp_core::tensor::Matrix;
 use mlp_core::tensor::activation::Activation;
 use mlp_core::train::Trainer;
+use oracle::meter::{Meter, allocations};
 use oracle::rng::Rng;
 
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator with the caller's own arguments; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc_zeroed`, which is the same.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `realloc`, which is the same, and `block` came from `System`.
-        unsafe { System.realloc(block, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, which is the same, and `block` came from `System`.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Allocations so far, on all threads.
-fn allocations() -> usize {
-    ALLOCATIONS.load(Ordering::Relaxed)
-}
+static ALLOCATOR: Meter = Meter;
 
 fn data() -> Dataset {
     let mut rng = Rng::new(51);
@@ -91,7 +50,7 @@ fn most_in_a_step(threads: usize, batch: usize, optimizer: Optimizer) -> usize {
     most
 }
 
-// Without the usual harness, whose main thread allocates while a test runs.
+// No harness: its own thread allocates, sooner or later, while a test runs.
 fn main() {
     let before = allocations();
     drop(std::hint::black_box(vec![1_u8; 100]));

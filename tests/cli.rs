@@ -3,6 +3,9 @@
 #[path = "cli/room.rs"]
 mod room;
 
+#[path = "cli/samples.rs"]
+mod samples;
+
 /// The main road: train, then evaluate, predict and inspect what was trained.
 #[path = "cli/road.rs"]
 mod road;
@@ -22,3 +25,20 @@ mod limits;
 /// What `bench to-accuracy` tells, and what it cannot.
 #[path = "cli/bench.rs"]
 mod bench;
+/// Pictures: images in the terminal and as PNG, activations, the sheet of mistakes.
+#[path = "cli/pictures.rs"]
+mod pictures;
+
+/// Checkpoints: going on from one, and what is told when that cannot be.
+#[path = "cli/resume.rs"]
+mod resume;
+
+/// `kill -9` at random moments loses nothing.
+#[cfg(unix)]
+#[path = "cli/killed.rs"]
+mod killed;
+
+/// Ctrl-C, and two runs that write one file.
+#[cfg(unix)]
+#[path = "cli/interrupted.rs"]
+mod interrupted;

@@ -209,3 +209,48 @@ fn rows_can_be_selected_and_classes_renumbered() {
         "row 1 has class `a`, which is not among the 2 classes that are expected"
     );
 }
+
+#[test]
+fn rows_are_taken_and_passed_over() {
+    let data = numbered(&[0, 1, 0, 1, 1]);
+    assert_eq!(rows_of(&data.clone().skip(2)), [2, 3, 4]);
+    assert_eq!(rows_of(&data.clone().skip(1).take(2)), [1, 2]);
+    assert_eq!(rows_of(&data.clone().skip(0).take(9)), [0, 1, 2, 3, 4]);
+    assert!(data.skip(5).is_empty());
+}
+
+#[test]
+fn some_classes_and_one_against_the_rest() {
+    let labels_of = |data: &Dataset| match data.targets() {
+        Targets::Classes { labels, names } => (labels.clone(), names.clone()),
+        Targets::Values { .. } => panic!("classes"),
+    };
+    let names = |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+    let data = numbered(&[3, 0, 1, 3, 2, 0]);
+    let some = data.only_classes(&names(&["3", "0"])).expect("two classes");
+    assert_eq!(rows_of(&some), [0, 1, 3, 5]);
+    assert_eq!(labels_of(&some), (vec![0, 1, 0, 1], names(&["3", "0"])));
+    let rest = data.clone().one_vs_rest("3").expect("a class");
+    assert_eq!(rows_of(&rest), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(
+        labels_of(&rest),
+        (vec![1, 0, 0, 1, 0, 0], names(&["not 3", "3"]))
+    );
+
+    for (chosen, part) in [
+        (&["3", "7"][..], "no class `7`; there are: 0, 1, 2, 3"),
+        (&["3"], "at least two classes"),
+        (&["3", "3"], "two classes are named `3`"),
+    ] {
+        let error = data.only_classes(&names(chosen)).expect_err("a fault");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let values = Dataset::values(Matrix::zeros(2, 1).into(), Matrix::zeros(2, 1)).expect("values");
+    assert!(
+        values
+            .one_vs_rest("0")
+            .expect_err("values")
+            .to_string()
+            .contains("these targets are values")
+    );
+}

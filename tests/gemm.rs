@@ -80,6 +80,17 @@ fn integers_and_powers_of_two_are_exact() {
             }
         }
     }
+    // Powers of two near one: 600 products of 2^-6 to 2^6 add up to less than 2^24 times the least of them.
+    for form in FORMS {
+        let shape = [33, 50, 600];
+        let case = Case::new(shape, form, 3, |len| rng.powers_of_two(len, 3));
+        let (a, b) = (&case.a, &case.b);
+        let exact = gemm_f64(shape, |i, p| a[i * 600 + p], |p, j| b[p * 50 + j], None);
+        let want: Vec<f32> = exact.iter().map(|exact| exact.value as f32).collect();
+        for isa in Isa::available() {
+            assert_eq!(case.run(isa, 1, Output::Overwrite), want, "{case} on {isa}");
+        }
+    }
     // One step: a product of powers of two, exact in any arithmetic.
     let case = Case::new([9, 35, 1], (false, false), 3, |len| {
         rng.powers_of_two(len, 20)

@@ -143,7 +143,13 @@ fn losses_of_values_with_every_pair_of_activations() {
     let mut rng = Rng::new(21);
     for hidden in ACTIVATIONS {
         for output in ACTIVATIONS {
-            for loss in [Loss::Mse, Loss::Mae, Loss::Huber(0.5)] {
+            for loss in [
+                Loss::Mse,
+                Loss::SquaredError,
+                Loss::HalfSquaredError,
+                Loss::Mae,
+                Loss::Huber(0.5),
+            ] {
                 let net = network(&mut rng, hidden, output, 3);
                 let data = values(&mut rng, 3);
                 check(&net, loss, &data, trainer(loss), (0.0, 1.0));

@@ -147,7 +147,7 @@ fn exact(act: Activation, z: &[f64]) -> Vec<f64> {
         Activation::Identity => f(&|z| z),
         Activation::Sigmoid => f(&sigmoid),
         Activation::Tanh => f(&f64::tanh),
-        Activation::Relu => f(&|z| z.max(0.0)),
+        Activation::Relu | Activation::StraightThroughRelu => f(&|z| z.max(0.0)),
         Activation::LeakyRelu(a) => f(&|z| if z > 0.0 { z } else { f64::from(a) * z }),
         Activation::Elu(a) => f(&|z| {
             if z > 0.0 {
@@ -176,7 +176,10 @@ fn widened(row: &[f32]) -> Vec<f64> {
 #[test]
 fn forward_is_the_definition_and_zeroes_the_padding() {
     let mut rng = Rng::new(2);
-    for act in ACTIVATIONS {
+    for act in ACTIVATIONS
+        .into_iter()
+        .chain([Activation::StraightThroughRelu])
+    {
         for cols in WIDTHS {
             for size in [0.1, 3.0, 30.0] {
                 let z = row(&mut rng, cols, size);
@@ -251,6 +254,27 @@ fn backward_is_the_central_difference() {
                 }
                 assert!(got[cols..].iter().all(|&x| x == 0.0), "{act:?} padding");
             }
+        }
+    }
+}
+
+#[test]
+fn straight_through_a_gradient_stays_as_it_is() {
+    let mut rng = Rng::new(9);
+    for cols in WIDTHS {
+        let mut d = row(&mut rng, cols, 1.0);
+        d[cols..].fill(0.0);
+        for isa in Isa::available() {
+            let mut saved = row(&mut rng, cols, 1.0);
+            isa.dispatch(Forward(Activation::StraightThroughRelu, &mut saved, cols));
+            let mut got = d.clone();
+            isa.dispatch(Backward(
+                Activation::StraightThroughRelu,
+                &saved,
+                &mut got,
+                cols,
+            ));
+            assert_eq!(got, d, "on {isa}");
         }
     }
 }
@@ -359,7 +383,10 @@ fn softmax_survives_infinities_as_nan_and_sums_to_one() {
 
 #[test]
 fn names_go_round_and_wrong_ones_are_explained() {
-    for act in ACTIVATIONS {
+    for act in ACTIVATIONS
+        .into_iter()
+        .chain([Activation::StraightThroughRelu])
+    {
         let name = act.name();
         assert_eq!(Activation::parse(&name).expect(&name), act);
         let first = name.split(':').next().expect("a name");

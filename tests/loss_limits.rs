@@ -218,6 +218,8 @@ fn what_does_not_go_together_is_refused() {
 fn names_go_round_and_wrong_ones_are_explained() {
     let all = [
         Loss::Mse,
+        Loss::SquaredError,
+        Loss::HalfSquaredError,
         Loss::Mae,
         Loss::Huber(0.25),
         Loss::BinaryCrossEntropy,

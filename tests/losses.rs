@@ -20,7 +20,7 @@ fn outputs(act: Activation, z: &[f64]) -> Vec<f64> {
         Activation::Identity => f(&|z| z),
         Activation::Sigmoid => f(&sigmoid),
         Activation::Tanh => f(&f64::tanh),
-        Activation::Relu => f(&|z| z.max(0.0)),
+        Activation::Relu | Activation::StraightThroughRelu => f(&|z| z.max(0.0)),
         Activation::LeakyRelu(a) => f(&|z| if z > 0.0 { z } else { f64::from(a) * z }),
         Activation::Elu(a) => f(&|z| {
             if z > 0.0 {
@@ -48,6 +48,8 @@ fn exact(loss: Loss, act: Activation, z: &[f64], y: &[f64]) -> f64 {
     let over = |f: &dyn Fn(f64, f64) -> f64| p.iter().zip(y).map(|(&p, &y)| f(p, y)).sum::<f64>();
     match loss {
         Loss::Mse => over(&|p, y| (p - y).powi(2)) / n,
+        Loss::SquaredError => over(&|p, y| (p - y).powi(2)),
+        Loss::HalfSquaredError => over(&|p, y| (p - y).powi(2) / 2.0),
         Loss::Mae => over(&|p, y| (p - y).abs()) / n,
         Loss::Huber(d) => {
             let d = f64::from(d);

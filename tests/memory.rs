@@ -1,12 +1,5 @@
 //! A fit takes the memory that `Memory::of_fit` tells beforehand, and no more than three times the parameters, the
 //! optimiser's moments and one batch of activations: a counting allocator sees the most that is held at a time.
-#![expect(
-    unsafe_code,
-    reason = "a global allocator is an unsafe trait; this one passes everything on"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mlp_core::dataset::{Dataset, Inputs};
 use mlp_core::nn::Network;
@@ -14,52 +7,11 @@ use mlp_core::optim::{Adam, Optimizer, Sgd};
 use mlp_core::tensor::activation::Activation;
 use mlp_core::tensor::{Matrix, padded};
 use mlp_core::train::{Extent, Memory, Trainer};
+use oracle::meter::{Meter, kept_peak_of};
 use oracle::rng::Rng;
 
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-/// Counts what was held when something more was asked for: not a block that is given back at once, as the one is by
-/// which a fit tries, before it begins, whether there is room for all.
-fn take(bytes: usize) {
-    let held = HELD.fetch_add(bytes, Ordering::Relaxed);
-    MOST.fetch_max(held, Ordering::Relaxed);
-}
-
-// SAFETY: every call goes to the system's allocator with the caller's own arguments; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        take(layout.size());
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        take(layout.size());
-        // SAFETY: the caller keeps the contract of `alloc_zeroed`, which is the same.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`, which is the same, and `block` came from `System`.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The most bytes held during a call beyond those held before.
-fn most_held(call: impl FnOnce()) -> usize {
-    let before = HELD.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    call();
-    drop(std::hint::black_box(Box::new(1_u8)));
-    MOST.load(Ordering::Relaxed) - before
-}
+static ALLOCATOR: Meter = Meter;
 
 fn data(rows: usize, cols: usize) -> Dataset {
     let mut rng = Rng::new(61);
@@ -111,7 +63,7 @@ impl Case {
             .iter()
             .map(|layer| layer.inputs() * padded(layer.outputs()))
             .sum();
-        let taken = most_held(|| {
+        let (taken, ()) = kept_peak_of(|| {
             trainer
                 .fit(&mut network, &train, validation)
                 .expect("a fit");
@@ -123,7 +75,7 @@ impl Case {
 
 // Without the usual harness, whose main thread allocates while a test runs.
 fn main() {
-    let blocks = most_held(|| {
+    let (blocks, ()) = kept_peak_of(|| {
         let block = std::hint::black_box(vec![1_u8; 12_345]);
         drop(std::hint::black_box(vec![1_u8; 99_999]));
         drop(std::hint::black_box((block, vec![1_u8; 5])));

@@ -332,32 +332,37 @@ fn bias_corrections_hold_at_any_step() {
 #[test]
 fn settings_are_checked() {
     let bad = [
-        (Sgd::new(-0.1).into(), "lr is -0.1"),
-        (Sgd::new(f64::NAN).into(), "lr is NaN"),
-        (Sgd::new(f64::INFINITY).into(), "lr is inf"),
-        (Sgd::new(1e300).into(), "lr is 1e300,"),
-        (Sgd::new(0.1).momentum(1.0).into(), "momentum is 1.0,"),
-        (Sgd::new(0.1).nesterov(-0.5).into(), "momentum is -0.5"),
-        (Sgd::new(0.1).ema(1.5).into(), "beta is 1.5"),
-        (RmsProp::new(0.1).rho(1.0).into(), "rho is 1.0,"),
-        (RmsProp::new(0.1).eps(0.0).into(), "eps is 0.0,"),
-        (Adam::new(0.1).betas(0.9, 1.0).into(), "beta2 is 1.0,"),
-        (Adam::new(0.1).betas(f64::NAN, 0.9).into(), "beta1 is NaN"),
-        (Adam::new(0.1).eps(1e-60).into(), "eps is 1e-60,"),
+        (Sgd::new(-0.1).into(), ("lr", "-0.1")),
+        (Sgd::new(f64::NAN).into(), ("lr", "NaN")),
+        (Sgd::new(f64::INFINITY).into(), ("lr", "inf")),
+        (Sgd::new(1e300).into(), ("lr", "1e300")),
+        (Sgd::new(0.1).momentum(1.0).into(), ("momentum", "1.0")),
+        (Sgd::new(0.1).nesterov(-0.5).into(), ("momentum", "-0.5")),
+        (Sgd::new(0.1).ema(1.5).into(), ("beta", "1.5")),
+        (RmsProp::new(0.1).rho(1.0).into(), ("rho", "1.0")),
+        (RmsProp::new(0.1).eps(0.0).into(), ("eps", "0.0")),
+        (Adam::new(0.1).betas(0.9, 1.0).into(), ("beta2", "1.0")),
+        (Adam::new(0.1).betas(f64::NAN, 0.9).into(), ("beta1", "NaN")),
+        (Adam::new(0.1).eps(1e-60).into(), ("eps", "1e-60")),
         (
             AdamW::new(0.1).weight_decay(-1.0).into(),
-            "weight_decay is -1",
+            ("weight_decay", "-1"),
         ),
         (
             AdamW::new(0.1).betas(0.9, 2.0).eps(1e-6).into(),
-            "beta2 is 2",
+            ("beta2", "2"),
         ),
     ];
-    for (optimizer, part) in bad {
+    for (optimizer, (key, found)) in bad {
         let optimizer: Optimizer = optimizer;
-        let error = optimizer.check().expect_err(part);
+        let error = optimizer.check().expect_err(key);
         assert_eq!(error.kind(), Kind::Setting);
-        assert!(error.to_string().contains(part), "{error}");
+        let place = format!("{key} of {}", optimizer.name());
+        assert_eq!(error.place(), Some(&*place));
+        assert!(
+            error.to_string().contains(&format!("found {found}")),
+            "{error}"
+        );
     }
     for optimizer in optimizers() {
         optimizer.check().expect("fine");

@@ -51,7 +51,7 @@ fn gathered_bits_are_the_formula_on_every_isa() {
                     let stride = batch.row_stride();
                     let mut view = batch.view_mut();
                     let out = MatMut::new(view.data(), indices.len(), cols, stride);
-                    inputs.gather_on(isa, &indices, out);
+                    inputs.gather_on(isa, indices.iter().map(|&i| i as usize), out);
                     for (r, &index) in indices.iter().enumerate() {
                         for c in 0..cols {
                             let x = f32::from(bytes[index as usize * cols + c]);
@@ -81,8 +81,8 @@ fn gathering_a_range_is_gathering_its_indices() {
     let inputs = Inputs::from_bytes(random_bytes(9, 21, 1), 9, 21).expect("as many bytes as said");
     for isa in Isa::available() {
         let (mut a, mut b) = (Matrix::zeros(4, 21), Matrix::zeros(4, 21));
-        inputs.gather_on(isa, &[3, 4, 5, 6], a.view_mut());
-        inputs.gather_range_on(isa, 3..7, b.view_mut());
+        inputs.gather_on(isa, [3, 4, 5, 6].into_iter(), a.view_mut());
+        inputs.gather_on(isa, 3..7, b.view_mut());
         assert_eq!(a, b, "{isa}");
     }
 }
@@ -95,7 +95,7 @@ fn gathering_leaves_the_rest_of_a_wide_row() {
     let stride = wide.row_stride();
     inputs.gather_on(
         Isa::SCALAR,
-        &[2, 1, 0],
+        [2, 1, 0].into_iter(),
         MatMut::new(wide.view_mut().data(), 3, 5, stride),
     );
     assert_eq!(wide.row(0)[5..16], [0.0; 11]);
@@ -106,7 +106,7 @@ fn gathering_leaves_the_rest_of_a_wide_row() {
 #[should_panic(expected = "2 rows of 5 columns do not go into a 3 x 5 matrix")]
 fn gathering_into_another_shape_panics() {
     let inputs = as_floats(&random_bytes(3, 5, 1), 3, 5);
-    inputs.gather_on(Isa::SCALAR, &[0, 1], Matrix::zeros(3, 5).view_mut());
+    inputs.gather_on(Isa::SCALAR, 0..2, Matrix::zeros(3, 5).view_mut());
 }
 
 /// Standard and min-max against f64, within two roundings to f32.

@@ -136,3 +136,41 @@ fn settings_out_of_range_are_refused() {
         assert_eq!(fault.kind(), Kind::Setting, "{fault}");
     }
 }
+
+#[test]
+fn an_epoch_is_better_by_more_than_the_least_improvement() {
+    let (train, valid) = (greatest_of(70, 9, 3, 51), greatest_of(20, 9, 3, 52));
+    let run = |min_delta| {
+        let mut net = Network::builder(9)
+            .dense(19, Activation::Relu)
+            .dense(3, Activation::Softmax)
+            .build()
+            .expect("a network");
+        Trainer::new(Sgd::new(0.05))
+            .batch_size(16)
+            .epochs(40)
+            .patience(2)
+            .min_delta(min_delta)
+            .fit(&mut net, &train, Some(&valid))
+    };
+    let history = run(0.02).expect("a fit");
+    assert_eq!(history.stopped, Stop::Patience);
+    let mut best = f64::INFINITY;
+    for epoch in &history.epochs {
+        let loss = epoch.validation_loss.expect("measured");
+        assert_eq!(epoch.best, loss < best - 0.02, "epoch {}", epoch.epoch);
+        best = if epoch.best { loss } else { best };
+    }
+    assert!(history.epochs.len() < run(0.0).expect("a fit").epochs.len());
+    let nothing_is_enough = run(1e9).expect("a fit");
+    assert_eq!(
+        (nothing_is_enough.best_epoch, nothing_is_enough.epochs.len()),
+        (1, 3)
+    );
+    for wrong in [-0.1, f64::NAN, f64::INFINITY] {
+        assert_eq!(
+            run(wrong).expect_err("no number to compare with").kind(),
+            Kind::Setting
+        );
+    }
+}

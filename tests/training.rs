@@ -133,7 +133,12 @@ fn values_are_learned_as_the_oracle_learns_them() {
     let inputs = Matrix::from_vec(30, 3, &rng.uniform(90, -1.0, 1.0));
     let targets = Matrix::from_fn(30, 2, |r, c| inputs.row(r)[c] * inputs.row(r)[2]);
     let data = Dataset::values(Inputs::from_matrix(inputs), targets).expect("a data set");
-    for loss in [Loss::Mse, Loss::Mae, Loss::Huber(0.2)] {
+    for loss in [
+        Loss::Mse,
+        Loss::HalfSquaredError,
+        Loss::Mae,
+        Loss::Huber(0.2),
+    ] {
         let mut net = Network::builder(3)
             .dense(9, Activation::Silu)
             .dense(2, Activation::Identity)

@@ -1,5 +1,7 @@
 //! The learning curves as a picture: loss and accuracy over the epochs, of training and of validation.
 
+use mlp_core::train::Epoch;
+
 use crate::axis::Axis;
 use crate::svg::{Anchor, Svg, shortened};
 
@@ -15,6 +17,19 @@ pub(crate) struct Point {
     /// The same two of the validation rows.
     pub(crate) validation_loss: Option<f64>,
     pub(crate) validation_accuracy: Option<f64>,
+}
+
+impl Point {
+    /// One epoch of a history.
+    pub(crate) fn of(epoch: &Epoch) -> Self {
+        Self {
+            epoch: epoch.epoch,
+            loss: epoch.loss,
+            accuracy: epoch.accuracy,
+            validation_loss: epoch.validation_loss,
+            validation_accuracy: epoch.validation_accuracy,
+        }
+    }
 }
 
 const TRAIN: &str = "#2563eb";
@@ -33,7 +48,16 @@ const MOST_POINTS: usize = 1000;
 const MOST_DOTS: usize = 30;
 
 /// Epochs and what was measured in them.
-type Series = Vec<(usize, f64)>;
+pub(crate) type Series = Vec<(usize, f64)>;
+
+/// Values of someone else's run, to be marked beside the curves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Published {
+    pub(crate) loss: Series,
+    pub(crate) accuracy: Series,
+    pub(crate) validation_loss: Series,
+    pub(crate) validation_accuracy: Series,
+}
 
 /// A panel of the picture.
 struct Panel<'a> {
@@ -44,6 +68,8 @@ struct Panel<'a> {
     values: Option<Axis>,
     train: Series,
     validation: Series,
+    /// Published values, of training and of validation.
+    published: [Series; 2],
     best: Option<usize>,
 }
 
@@ -52,6 +78,16 @@ struct Panel<'a> {
 /// `best` is the epoch whose weights were kept; it is marked. Values that are not finite leave a gap. The loss has a
 /// logarithmic axis where it spans more than a factor of 100.
 pub(crate) fn curves_svg(title: &str, epochs: &[Point], best: Option<usize>) -> String {
+    compared_svg(title, epochs, best, &Published::default())
+}
+
+/// [`curves_svg`] with published values as rings beside the curves.
+pub(crate) fn compared_svg(
+    title: &str,
+    epochs: &[Point],
+    best: Option<usize>,
+    published: &Published,
+) -> String {
     let epochs = thinned(epochs, best);
     let series = |value: fn(&Point) -> Option<f64>| -> Series {
         let values = epochs.iter().map(|p| (p.epoch, value(p)));
@@ -61,30 +97,37 @@ pub(crate) fn curves_svg(title: &str, epochs: &[Point], best: Option<usize>) -> 
     let accuracies = (series(|p| p.accuracy), series(|p| p.validation_accuracy));
     let first = epochs.first().map_or(1, |p| p.epoch);
     let last = epochs.last().map_or(1, |p| p.epoch);
-    let panel = |name, x, values, (train, validation)| Panel {
+    let rings = |of: [&Series; 2]| of.map(Clone::clone);
+    let published = [
+        rings([&published.loss, &published.validation_loss]),
+        rings([&published.accuracy, &published.validation_accuracy]),
+    ];
+    let panel = |name, x, values, (train, validation), published: &[Series; 2]| Panel {
         name,
         x,
         epochs: Axis::of_counts(first, last),
         values,
         train,
         validation,
+        published: published.clone(),
         best,
     };
-    let all = |series: &(Series, Series)| -> Vec<f64> {
-        let both = series.0.iter().chain(&series.1);
-        both.map(|&(_, value)| value).collect()
+    let all = |series: &(Series, Series), published: &[Series; 2]| -> Vec<f64> {
+        let ours = series.0.iter().chain(&series.1);
+        let all = ours.chain(published.iter().flatten());
+        all.map(|&(_, value)| value).collect()
     };
-    let values = Axis::of_values(all(&losses).into_iter());
+    let values = Axis::of_values(all(&losses, &published[0]).into_iter());
     let name = if values.as_ref().is_some_and(Axis::is_log) {
         "Loss (logarithmic)"
     } else {
         "Loss"
     };
-    let mut panels = vec![panel(name, 0.0, values, losses)];
-    let values = all(&accuracies);
+    let mut panels = vec![panel(name, 0.0, values, losses, &published[0])];
+    let values = all(&accuracies, &published[1]);
     if !values.is_empty() {
         let values = Axis::of_shares(values.into_iter());
-        panels.push(panel("Accuracy", PANEL, values, accuracies));
+        panels.push(panel("Accuracy", PANEL, values, accuracies, &published[1]));
     }
 
     let width = PANEL * panels.len() as f64;
@@ -127,12 +170,23 @@ impl Panel<'_> {
         for (series, colour) in [(&self.train, TRAIN), (&self.validation, VALIDATION)] {
             self.draw_series(svg, values, series, colour);
         }
+        for (series, colour) in self.published.iter().zip([TRAIN, VALIDATION]) {
+            for &(epoch, value) in series {
+                let place = (self.across(epoch as f64), height_of(values, value));
+                svg.disc(place, 3.5, "#ffffff", colour);
+            }
+        }
         self.draw_best(svg, values);
     }
 
     /// What the colours mean, from the right end of the panel's head.
     fn draw_legend(&self, svg: &mut Svg) {
         let mut right = self.x + PANEL - RIGHT;
+        if self.published.iter().any(|series| !series.is_empty()) {
+            svg.text("name", (right, 62.0), Anchor::End, "published");
+            svg.disc((right - 66.0, 58.0), 3.5, "#ffffff", "#4b5563");
+            right -= 84.0;
+        }
         let entries = [
             ("validation", 60.0, VALIDATION, &self.validation),
             ("train", 30.0, TRAIN, &self.train),
@@ -275,6 +329,21 @@ mod tests {
             assert!(text.contains(part), "no {part} in {text}");
         }
         assert_eq!(text.matches("class=\"best\"").count(), 2);
+    }
+
+    #[test]
+    fn published_values_are_rings_within_the_picture() {
+        let epochs: Vec<Point> = (1..=50).map(|e| point(e, 0.5, Some(0.9))).collect();
+        let published = Published {
+            loss: vec![(1, 2.0), (50, 0.4)],
+            validation_accuracy: vec![(50, 0.3)],
+            ..Published::default()
+        };
+        let text = compared_svg("a", &epochs, None, &published);
+        assert_well_formed(&text);
+        // Three rings, and one in the legend of each panel.
+        assert_eq!(text.matches("fill=\"#ffffff\" stroke").count(), 3 + 2);
+        assert!(text.contains(">published<") && text.contains(">2.0<") && text.contains(">30 %<"));
     }
 
     #[test]

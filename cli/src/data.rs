@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mlp_core::dataset::options::{Expected, Header, ReadOptions, Task};
+use mlp_core::Kind;
+use mlp_core::dataset::options::{ClassChoice, Expected, Header, ReadOptions, Task};
 use mlp_core::dataset::source::{self, SourceOptions};
 use mlp_core::dataset::{Dataset, Inputs, Scaling, Targets};
 use mlp_core::model_file::{self, Model};
@@ -28,19 +29,36 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// Rows that are at hand, all to be trained on, scaled.
+    pub(crate) fn of(rows: Dataset, settings: &Settings) -> Result<Self, Failure> {
+        let scaling = Scaling::fit(&settings.scaling, rows.inputs())?;
+        Ok(Self {
+            train: rows.scaled(scaling)?,
+            held_out: None,
+            test: None,
+            label: None,
+        })
+    }
+
     /// Loads the data, holds rows out, and scales all as the training rows need it.
-    pub(crate) fn load(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
-        Self::load_holding_out(args, settings, true)
+    /// For a model to go on from, as that model needs it.
+    pub(crate) fn load(
+        args: &TrainArgs,
+        settings: &Settings,
+        from: Option<&Model>,
+    ) -> Result<Self, Failure> {
+        Self::load_holding_out(args, settings, from, true)
     }
 
     /// The same, holding rows out only where the source has no test part.
     pub(crate) fn load_to_test(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
-        Self::load_holding_out(args, settings, false)
+        Self::load_holding_out(args, settings, None, false)
     }
 
     fn load_holding_out(
         args: &TrainArgs,
         settings: &Settings,
+        from: Option<&Model>,
         always: bool,
     ) -> Result<Self, Failure> {
         if args.rows.is_some() && args.data != "digits" {
@@ -48,13 +66,17 @@ impl Parts {
                 "--rows says how many digits to draw; for other data --take N uses the first N rows",
             ));
         }
-        let mut options = source_options(&args.source);
-        options.digits_rows = args.rows;
-        options.read.task = match args.task {
-            args::Task::Auto => Task::Auto,
-            args::Task::Classes => Task::Classes,
-            args::Task::Values => Task::Values,
+        let mut options = match from {
+            Some(model) => options_for(model, &args.source),
+            None => source_options(&args.source),
         };
+        options.digits_rows = args.rows;
+        options.read.choice = args.classes.choice();
+        match args.task {
+            args::Task::Auto => {}
+            args::Task::Classes => options.read.task = Task::Classes,
+            args::Task::Values => options.read.task = Task::Values,
+        }
         if args.task == args::Task::Values && !source::is_table(&args.data, &options)? {
             return Err(Failure::usage(format!(
                 "--task values is for tables, and the answers of {} are classes",
@@ -63,10 +85,7 @@ impl Parts {
         }
         columns_to_choose(&args.data, &options)?;
         let loaded = source::open(&args.data, &options)?;
-        let all = match args.source.take {
-            Some(rows) => loaded.train.take(rows),
-            None => loaded.train,
-        };
+        let all = rows_of(loaded.train, &args.source, &args.data)?;
         let (train, held_out) = match &args.validation_data {
             Some(data) => {
                 options.read.expected = Some(expected(&all, loaded.label.clone()));
@@ -80,7 +99,10 @@ impl Parts {
         train.several_classes().map_err(|error| {
             Failure::Failed(format!("{}: of the rows to train on, {error}", args.data))
         })?;
-        let scaling = Scaling::fit(&settings.scaling, train.inputs())?;
+        let scaling = match from {
+            Some(model) => model.scaling.clone(),
+            None => Scaling::fit(&settings.scaling, train.inputs())?,
+        };
         let scaled = |rows: Dataset| rows.scaled(scaling.clone());
         Ok(Self {
             train: scaled(train)?,
@@ -91,20 +113,44 @@ impl Parts {
     }
 }
 
+/// The rows that are neither passed over nor left behind.
+fn rows_of(rows: Dataset, args: &DataArgs, data: &str) -> Result<Dataset, Failure> {
+    let found = rows.len();
+    if args.skip > 0 && args.skip >= found {
+        return Err(Failure::Failed(format!(
+            "{data}: --skip {} leaves nothing of {found} rows",
+            args.skip
+        )));
+    }
+    let rows = rows.skip(args.skip);
+    Ok(match args.take {
+        Some(count) => rows.take(count),
+        None => rows,
+    })
+}
+
 /// Sets a share of the rows apart.
 fn hold_out(all: Dataset, args: &TrainArgs) -> Result<(Dataset, Option<Dataset>), Failure> {
     if args.validation == 0.0 {
         return Ok((all, None));
     }
     let share = 1.0 - args.validation;
-    let (train, held_out) = match (args.split, all.targets()) {
+    let sides = match (args.split, all.targets()) {
         (Split::Stratified, _) | (Split::Auto, Targets::Classes { .. }) => {
-            all.into_split_stratified(share, args.seed)?
+            all.into_split_stratified(share, args.seed)
         }
+        (Split::Last, _) => all.split_last(share),
         (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => {
-            all.into_split(share, args.seed)?
+            all.into_split(share, args.seed)
         }
     };
+    let (train, held_out) = sides.map_err(|error| match error.kind() {
+        Kind::Setting => Failure::usage(format!("{}: {error}", args.data)),
+        _ => Failure::Failed(format!(
+            "{}: --validation {}: {error}",
+            args.data, args.validation
+        )),
+    })?;
     Ok((train, Some(held_out)))
 }
 
@@ -116,8 +162,14 @@ pub(crate) fn model(path: &Path, machine: &MachineArgs) -> Result<Model, Failure
 }
 
 /// The rows of a data set, with their answers in the model's order.
-pub(crate) fn with_answers(model: &Model, data: &str, args: &DataArgs) -> Result<Dataset, Failure> {
-    let options = options_for(model, args);
+pub(crate) fn with_answers(
+    model: &Model,
+    data: &str,
+    args: &DataArgs,
+    choice: ClassChoice,
+) -> Result<Dataset, Failure> {
+    let mut options = options_for(model, args);
+    options.read.choice = choice;
     columns_to_choose(data, &options)?;
     let rows = source::open_test(data, &options)?;
     let (told, known) = (model.target.names.len(), rows.targets().width());
@@ -126,10 +178,7 @@ pub(crate) fn with_answers(model: &Model, data: &str, args: &DataArgs) -> Result
             "{data}: the model tells {told} values of a row, and the data has {known} to compare with"
         )));
     }
-    Ok(match args.take {
-        Some(count) => rows.take(count),
-        None => rows,
-    })
+    rows_of(rows, args, data)
 }
 
 /// The rows of a data set without their answers.
@@ -137,10 +186,29 @@ pub(crate) fn inputs(model: &Model, data: &str, args: &DataArgs) -> Result<Input
     let options = options_for(model, args);
     columns_to_choose(data, &options)?;
     let rows = source::open_inputs(data, &options)?;
-    Ok(match args.take {
-        Some(count) if count < rows.rows() => rows.select(&(0..count).collect::<Vec<_>>()),
-        _ => rows,
-    })
+    let end = match args.take {
+        Some(count) => args.skip.saturating_add(count).min(rows.rows()),
+        None => rows.rows(),
+    };
+    if args.skip == 0 && end == rows.rows() {
+        return Ok(rows);
+    }
+    Ok(rows.select(&(args.skip..end).collect::<Vec<_>>()))
+}
+
+/// The rows of a data set, those to train on or those to test on, to be looked at.
+pub(crate) fn to_look_at(data: &str, args: &DataArgs, test: bool) -> Result<Dataset, Failure> {
+    let options = source_options(args);
+    columns_to_choose(data, &options)?;
+    let loaded = source::open(data, &options)?;
+    let rows = if test {
+        loaded
+            .test
+            .ok_or_else(|| Failure::usage(format!("--test: {data} has no test part")))?
+    } else {
+        loaded.train
+    };
+    rows_of(rows, args, data)
 }
 
 /// Images have no columns among which a label could be named.

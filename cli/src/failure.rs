@@ -12,6 +12,13 @@ pub(crate) enum Failure {
     Usage(String),
     /// A file, its content or a run is at fault: exit code 1.
     Failed(String),
+    /// A signal ended the run, and all is written: exit code 128 and the signal's number, as shells have it.
+    Interrupted {
+        /// The signal's number.
+        signal: u8,
+        /// How to go on.
+        sentence: String,
+    },
     /// Whoever read our standard output has had enough (`mlp-fast predict ... | head`): exit code 0, no message.
     ReaderGone,
 }
@@ -26,7 +33,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(sentence) | Self::Failed(sentence) => f.write_str(sentence),
+            Self::Usage(sentence) | Self::Failed(sentence) | Self::Interrupted { sentence, .. } => {
+                f.write_str(sentence)
+            }
             Self::ReaderGone => f.write_str("the reader of the output has gone"),
         }
     }

@@ -120,7 +120,7 @@ fn to_text(model: &Model) -> String {
         lines.push(format!(
             "to train it    {} beside the data: {} (batches of {}, {})",
             print::bytes(memory.total()),
-            memory::parts(&memory),
+            memory::parts_of(&memory),
             extent.batch,
             extent.optimizer.name(),
         ));

@@ -2,11 +2,13 @@
 //!
 //! Thin: arguments in ([`args`], checked together in [`settings`]), words and files out; everything numeric is
 //! `mlp_core`'s. This file turns the end of a command into an exit code: 0 done (also when the reader of the output
-//! went away), 1 failed, 2 usage.
+//! went away), 1 failed, 2 usage, 130 interrupted.
 
+mod activations_svg;
 mod args;
 mod axis;
 mod bench;
+mod checkpoints;
 mod confusion_svg;
 mod curves;
 mod data;
@@ -14,14 +16,20 @@ mod evaluate;
 mod failure;
 mod generate;
 mod inspect;
+mod interrupt;
 mod measured;
 mod memory;
+mod mistakes_svg;
 mod output;
+mod outputs;
+mod picture;
 mod predict;
 mod print;
 mod progress;
+mod recipe;
 mod record;
 mod settings;
+mod show;
 mod svg;
 mod train;
 
@@ -46,6 +54,7 @@ fn main() -> ExitCode {
             drop(writeln!(io::stderr(), "mlp-fast: {failure}"));
             ExitCode::from(match failure {
                 Failure::Usage(_) => 2,
+                Failure::Interrupted { signal, .. } => 128 + signal,
                 _ => 1,
             })
         }
@@ -60,6 +69,8 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Inspect(args) => inspect::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Recipe(args) => recipe::run(args),
+        Command::Show(args) => show::run(args),
     }
 }
 
@@ -77,7 +88,7 @@ fn parse_failure(error: &clap::Error) -> Result<(), Failure> {
 
 /// Clap's words without its usage and its advice to ask for help:
 /// `unexpected argument '--epoch' found; tip: a similar argument exists: '--epochs'`.
-fn clap_sentence(text: &str) -> String {
+pub(crate) fn clap_sentence(text: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let paragraphs = text
         .split("\n\n")
@@ -87,7 +98,7 @@ fn clap_sentence(text: &str) -> String {
 }
 
 /// `--hidden 0: a layer has at least one unit`.
-fn value_sentence(error: &clap::Error) -> String {
+pub(crate) fn value_sentence(error: &clap::Error) -> String {
     let of = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",

@@ -1,11 +1,50 @@
 //! Memory as it is told: what a fit was planned to take, and the most that the process has held.
 
-use mlp_core::train::Memory;
+use mlp_core::dataset::Dataset;
+use mlp_core::nn::Network;
+use mlp_core::train::{Extent, Memory};
 
+use crate::args::{BatchSize, TrainArgs};
+use crate::data::Parts;
 use crate::print;
+use crate::settings::Settings;
+
+/// `  memory: 54.9 MB of data; to train at most 2.9 MB: weights 1.2 MB, ..`.
+pub(crate) fn plan(
+    args: &TrainArgs,
+    settings: &Settings,
+    parts: &Parts,
+    network: &Network,
+) -> String {
+    let sets = [
+        Some(&parts.train),
+        parts.held_out.as_ref(),
+        parts.test.as_ref(),
+    ];
+    let sizes = sets.into_iter().flatten().map(Dataset::size_in_memory);
+    let rows = parts.train.len();
+    let extent = Extent {
+        optimizer: settings.optimizer,
+        batch: match args.batch_size {
+            BatchSize::Rows(batch) => batch,
+            BatchSize::Full => rows,
+        },
+        rows,
+        validation_rows: parts.held_out.as_ref().map_or(0, Dataset::len),
+        keeps_best: args.patience.is_some(),
+        threads: args.machine.threads(),
+    };
+    let fit = Memory::of_fit(network, &extent);
+    format!(
+        "  memory: {} of data; to train at most {}: {}",
+        print::bytes(sizes.sum()),
+        print::bytes(fit.total()),
+        parts_of(&fit)
+    )
+}
 
 /// `weights 1.2 MB, moments 0.8 MB, activations 1.1 MB, rows 0.2 MB`.
-pub(crate) fn parts(memory: &Memory) -> String {
+pub(crate) fn parts_of(memory: &Memory) -> String {
     [
         ("weights", memory.weights),
         ("moments", memory.moments),

@@ -4,13 +4,20 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use mlp_core::model_file::{Staged, check_writable, stage, write_atomically};
+use mlp_core::model_file::{
+    Lock, Staged, Watch, check_writable, permit, remove_leftovers, stage_watched,
+};
 
 use crate::failure::Failure;
 
-/// One file to be written, known to be writable when it was claimed.
+/// One file to be written, known to be writable when it was claimed, and by no other run meanwhile.
 #[derive(Debug)]
-pub(crate) struct Output(PathBuf);
+pub(crate) struct Output {
+    path: PathBuf,
+    /// Held as long as this is; a device has none.
+    _lock: Option<Lock>,
+    watch: Watch,
+}
 
 impl Output {
     /// Makes sure that `path` can be written and is none of the files that the command reads; leaves no trace.
@@ -24,17 +31,39 @@ impl Output {
             )));
         }
         check_writable(path)?;
-        Ok(Self(path.to_path_buf()))
+        let lock = if is_special(path) {
+            None
+        } else {
+            let lock = Lock::take(path)?;
+            remove_leftovers(path);
+            Some(lock)
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            _lock: lock,
+            watch: permit,
+        })
     }
 
     /// The path as the user wrote it.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// What its writing is watched by.
+    pub(crate) fn watch(&self) -> Watch {
+        self.watch
+    }
+
+    /// The same output, its writing watched: a test's way to make it fail.
+    #[cfg(test)]
+    pub(crate) fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     /// Whether it is there and no plain file, but a device or a pipe.
     pub(crate) fn is_special(&self) -> bool {
-        fs::metadata(&self.0).is_ok_and(|found| !found.is_file())
+        is_special(&self.path)
     }
 
     /// Writes the file under a passing name, to be published later.
@@ -42,7 +71,7 @@ impl Output {
         &self,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<Staged, Failure> {
-        Ok(stage(&self.0, content)?)
+        Ok(stage_watched(&self.path, self.watch, content)?)
     }
 
     /// Writes the file: the whole of it, or, on a failure, nothing.
@@ -50,8 +79,12 @@ impl Output {
         &self,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        Ok(write_atomically(&self.0, content)?)
+        Ok(self.stage(content)?.publish()?)
     }
+}
+
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file())
 }
 
 /// Where a table goes: to a file, or to standard output by the name `-`.
@@ -109,7 +142,11 @@ mod tests {
             Output::claim(folder.path(), &[]),
             Err(Failure::Failed(_))
         ));
-        assert!(Output::claim(&path, &[Path::new("absent.csv")]).is_ok());
+        let claimed = Output::claim(&path, &[Path::new("absent.csv")]).expect("claimed");
+        let second = Output::claim(&elsewhere, &[]).expect_err("claimed already");
+        assert!(second.to_string().contains("another run"), "{second}");
+        drop(claimed);
+        assert!(Output::claim(&elsewhere, &[]).is_ok());
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
 }

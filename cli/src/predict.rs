@@ -84,7 +84,11 @@ fn write_csv(
 }
 
 /// Kaggle's form: the first row is 1.
-fn write_kaggle(model: &Model, outputs: &Matrix, file: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_kaggle(
+    model: &Model,
+    outputs: &Matrix,
+    file: &mut dyn Write,
+) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(file);
     csv.write_record(["ImageId", "Label"]).map_err(io_error)?;
     for row in 0..outputs.rows() {

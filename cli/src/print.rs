@@ -1,5 +1,7 @@
 //! Numbers and settings as people read them.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value};
 
 /// `97.86 %`.
@@ -73,9 +75,27 @@ pub(crate) fn entries(entries: &Map<String, Value>) -> Vec<String> {
         .collect()
 }
 
+/// Texts are broken at this width.
+const WIDTH: usize = 100;
+
+/// Adds a heading and a text, broken into lines that begin below one another.
+pub(crate) fn paragraph(text: &mut String, heading: &str, words: &str) {
+    let mut line = format!("{heading}  ");
+    let indent = line.len();
+    for word in words.split_whitespace() {
+        if line.len() + word.len() > WIDTH && line.len() > indent {
+            let _ = writeln!(text, "{}", line.trim_end());
+            line = " ".repeat(indent);
+        }
+        line.push_str(word);
+        line.push(' ');
+    }
+    let _ = writeln!(text, "{}", line.trim_end());
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bytes, duration, grouped, percent, shape, short};
+    use super::{bytes, duration, grouped, paragraph, percent, shape, short};
 
     #[test]
     fn numbers_as_people_read_them() {
@@ -97,5 +117,18 @@ mod tests {
             ["0.04851", "1e-8", "101770"]
         );
         assert_eq!(shape([784, 128, 10]), "784-128-10");
+    }
+
+    #[test]
+    fn paragraphs_are_broken() {
+        let mut text = String::new();
+        paragraph(&mut text, "about", &"four ".repeat(20));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].starts_with("about  four four") && lines[0].len() <= 100);
+        assert!(lines[1].starts_with("       four"));
+        assert_eq!(text.matches("four").count(), 20);
+        paragraph(&mut text, "a", "");
+        assert!(text.ends_with("\na\n"));
     }
 }

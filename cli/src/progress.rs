@@ -16,6 +16,10 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     lines: bool,
     drawn: Cell<Instant>,
+    /// How far apart lines of epochs are at least, and when the run began and the last line was written.
+    between: Duration,
+    began: Instant,
+    written: Cell<Instant>,
 }
 
 impl Progress {
@@ -32,6 +36,17 @@ impl Progress {
             bar,
             lines: !quiet && (!terminal || verbose),
             drawn: Cell::new(Instant::now()),
+            between: Duration::ZERO,
+            began: Instant::now(),
+            written: Cell::new(Instant::now()),
+        }
+    }
+
+    /// For a run of hundreds of epochs: where there is no terminal, a line every ten seconds, with the time that is left.
+    pub(crate) fn sparse(rows: u64, quiet: bool) -> Self {
+        Self {
+            between: Duration::from_secs(10),
+            ..Self::new(rows, quiet, false)
         }
     }
 
@@ -48,11 +63,36 @@ impl Progress {
 
     /// Tells of a finished epoch.
     pub(crate) fn epoch(&self, epoch: &Epoch) {
-        if self.lines {
-            match &self.bar {
-                Some(bar) => bar.println(epoch.to_string()),
-                None => drop(writeln!(io::stderr(), "{epoch}")),
-            }
+        if !self.lines || self.written.get().elapsed() < self.between {
+            return;
+        }
+        self.written.set(Instant::now());
+        let left = if self.between.is_zero() {
+            String::new()
+        } else {
+            let spent = self.began.elapsed().as_secs_f64();
+            let left = spent * (epoch.epochs - epoch.epoch) as f64 / epoch.epoch as f64;
+            format!("; about {} left", crate::print::duration(left))
+        };
+        match &self.bar {
+            Some(bar) => bar.println(format!("{epoch}{left}")),
+            None => drop(writeln!(io::stderr(), "{epoch}{left}")),
+        }
+    }
+
+    /// The run begins after so many rows, which another has done.
+    pub(crate) fn begin_at(&self, rows: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(rows);
+            bar.reset_eta();
+        }
+    }
+
+    /// Tells of something that is not as it should be, above the bar, quiet or not.
+    pub(crate) fn warn(&self, sentence: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(sentence),
+            None => drop(writeln!(io::stderr(), "{sentence}")),
         }
     }
 

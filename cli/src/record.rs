@@ -3,7 +3,7 @@
 
 use mlp_core::dataset::Dataset;
 use mlp_core::nn::{Loss, Network};
-use mlp_core::train::History;
+use mlp_core::train::{History, Stop};
 use serde_json::{Map, Value, json};
 
 use crate::args::{BatchSize, TrainArgs};
@@ -26,12 +26,14 @@ pub(crate) fn settings(
         .into_iter()
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .collect();
+    let init: Vec<String> = args.init.iter().map(|init| init.name()).collect();
     let rows = |rows: &Option<Dataset>| rows.as_ref().map_or(0, Dataset::len);
     let entries = [
         ("data", json!(args.data)),
         ("rows", json!(parts.train.len())),
         ("rows_held_out", json!(rows(&parts.held_out))),
         ("loss", json!(loss.name())),
+        ("report", json!(args.fine.report.unwrap_or(loss).name())),
         ("optimizer", json!(settings.optimizer.name())),
         ("optimizer_settings", Value::Object(optimizer)),
         ("schedule", json!(args.schedule.name())),
@@ -43,13 +45,20 @@ pub(crate) fn settings(
             },
         ),
         ("epochs", json!(args.epochs)),
+        ("drop_last", json!(args.fine.drop_last)),
+        ("layer_rates", json!(args.fine.layer_rates)),
         ("reduction", json!(name(&args.reduction))),
         ("shuffle", json!(!args.no_shuffle)),
         ("l1", json!(args.l1)),
         ("l2", json!(args.l2)),
         ("patience", json!(args.patience)),
+        ("min_delta", json!(args.min_delta.unwrap_or(0.0))),
         ("monitor", json!(name(&args.monitor))),
-        ("init", json!(args.init.name())),
+        ("init", json!(init.join(","))),
+        ("bias_init", json!(args.fine.bias_init.name())),
+        ("random", json!(name(&args.fine.random))),
+        ("draw_order", json!(name(&args.fine.draw_order))),
+        ("from", json!(args.from)),
         ("seed", json!(args.seed)),
         ("version", json!(env!("CARGO_PKG_VERSION"))),
     ];
@@ -63,6 +72,9 @@ pub(crate) fn settings(
 pub(crate) fn finished(mut settings: Map<String, Value>, history: &History, kept: usize) -> Value {
     settings.insert("epochs_run".to_owned(), json!(history.epochs.len()));
     settings.insert("epoch_kept".to_owned(), json!(kept));
+    if history.stopped == Stop::Callback {
+        settings.insert("interrupted".to_owned(), json!(true));
+    }
     if let Some(epoch) = history.epochs.iter().find(|epoch| epoch.epoch == kept) {
         for (key, value) in [
             ("final_loss", Some(epoch.loss)),
@@ -74,6 +86,37 @@ pub(crate) fn finished(mut settings: Map<String, Value>, history: &History, kept
         }
     }
     Value::Object(settings)
+}
+
+/// What the settings of the run in a checkpoint have that these have not, as a sentence; the number of epochs is not
+/// compared.
+pub(crate) fn difference(kept: &Value, settings: &Map<String, Value>) -> Option<String> {
+    settings.iter().find_map(|(key, value)| {
+        let name = key.replace('_', " ");
+        match (kept.get(key), value) {
+            _ if key == "epochs" => None,
+            (Some(kept), Value::Object(values)) => difference(kept, values),
+            (Some(kept), value) if kept == value => None,
+            (Some(kept), value) => Some(format!(
+                "the run it holds has {name} {}, this one {}",
+                plain(kept),
+                plain(value)
+            )),
+            (None, value) => Some(format!(
+                "the run it holds has no {name}, this one has {}",
+                plain(value)
+            )),
+        }
+    })
+}
+
+/// A value as it is typed.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// The word for a choice on the command line.

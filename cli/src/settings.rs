@@ -3,11 +3,12 @@
 use mlp_core::dataset::{Dataset, ScalingKind, Targets};
 use mlp_core::nn::{Init, Loss, Network};
 use mlp_core::optim::Optimizer;
+use mlp_core::rng::LegacyRandom;
 use mlp_core::tensor::activation::Activation;
 use mlp_core::train::{Monitor, Reduction, Trainer};
 use mlp_core::{Error, Isa};
 
-use crate::args::{BatchSize, Monitored, Reduced, TrainArgs, option_of};
+use crate::args::{BatchSize, Monitored, Random, Reduced, TrainArgs, option_of};
 use crate::failure::Failure;
 
 /// One hidden layer.
@@ -28,7 +29,8 @@ pub(crate) struct Settings {
     pub(crate) optimizer: Optimizer,
     pub(crate) scaling: ScalingKind,
     pub(crate) isa: Isa,
-    init: Init,
+    /// Of the hidden layers and the last.
+    init: Vec<Init>,
     bias: bool,
     input_dropout: f64,
     seed: u64,
@@ -42,8 +44,18 @@ impl Settings {
                 "--patience needs rows held out to watch: --validation above 0, or --validation-data",
             ));
         }
+        if args.min_delta.is_some() && args.patience.is_none() {
+            return Err(Failure::usage(
+                "--min-delta says what makes an epoch better for --patience, which is not given",
+            ));
+        }
+        let hidden = hidden(args)?;
+        let layers = hidden.len() + 1;
+        let init = (0..layers)
+            .map(|layer| of_layer("--init", &args.init, layer, (layers, "layers")).copied());
         Ok(Self {
-            hidden: hidden(args)?,
+            init: init.collect::<Result<_, _>>()?,
+            hidden,
             output: left_to_core(
                 "--output-activation",
                 &args.output_activation,
@@ -53,9 +65,8 @@ impl Settings {
             optimizer: optimizer(args)?,
             scaling: args.scale.clone(),
             isa: args.machine.isa()?,
-            init: args.init,
             bias: !args.no_bias,
-            input_dropout: args.input_dropout,
+            input_dropout: args.input_dropout.unwrap_or(0.0),
             seed: args.seed,
         })
     }
@@ -66,7 +77,12 @@ impl Settings {
     }
 
     /// The network for this data, with its first weights.
-    pub(crate) fn network(&self, data: &Dataset) -> Result<Network, Failure> {
+    pub(crate) fn network(
+        &self,
+        args: &TrainArgs,
+        data: &Dataset,
+        random: Option<&mut LegacyRandom>,
+    ) -> Result<Network, Failure> {
         let output = self.output_activation(data.targets());
         let outputs = match (output, data.targets()) {
             // One probability tells of two classes.
@@ -79,10 +95,12 @@ impl Settings {
         }
         let mut builder = Network::builder(data.inputs().cols())
             .dropout(self.input_dropout as f32)
-            .init(self.init)
+            .bias_init(args.fine.bias_init)
+            .draw_order(args.fine.draw_order.of_core())
             .seed(self.seed)
             .isa(self.isa);
-        for layer in &self.hidden {
+        for (layer, &init) in self.hidden.iter().zip(&self.init) {
+            builder = builder.next_init(init);
             builder = if self.bias {
                 builder.dense(layer.units, layer.activation)
             } else {
@@ -90,12 +108,49 @@ impl Settings {
             };
             builder = builder.dropout(layer.dropout as f32);
         }
+        if let Some(&init) = self.init.last() {
+            builder = builder.next_init(init);
+        }
         builder = if self.bias {
             builder.dense(outputs, output)
         } else {
             builder.dense_no_bias(outputs, output)
         };
-        Ok(builder.build()?)
+        Ok(match random {
+            Some(random) => builder.build_from(random)?,
+            None => builder.build()?,
+        })
+    }
+
+    /// A network that was trained before, dropping what this run drops.
+    pub(crate) fn go_on(args: &TrainArgs, mut network: Network) -> Result<Network, Failure> {
+        if let Some(share) = args.input_dropout {
+            network.set_dropout(0, share as f32)?;
+        }
+        let hidden = network.layers().len() - 1;
+        if hidden == 0 && !args.dropout.is_empty() {
+            return Err(Failure::usage(
+                "--dropout drops hidden units, and the model of --from has none: see --input-dropout",
+            ));
+        }
+        for layer in (0..hidden).take_while(|_| !args.dropout.is_empty()) {
+            let share = of_layer("--dropout", &args.dropout, layer, (hidden, "hidden layers"))?;
+            network.set_dropout(layer + 1, *share as f32)?;
+        }
+        Ok(network)
+    }
+
+    /// The legacy generator, if the run draws from it.
+    pub(crate) fn legacy_random(args: &TrainArgs) -> Result<Option<LegacyRandom>, Failure> {
+        match (args.fine.random, u32::try_from(args.seed)) {
+            (Random::Own, _) => Ok(None),
+            (Random::Numpy, Ok(seed)) => Ok(Some(LegacyRandom::new(seed))),
+            (Random::Numpy, Err(_)) => Err(Failure::usage(format!(
+                "--seed {}: NumPy's generator takes seeds up to {}",
+                args.seed,
+                u32::MAX
+            ))),
+        }
     }
 
     /// The chosen activation, or the one that goes with the loss, or with the answers.
@@ -114,8 +169,11 @@ impl Settings {
             .epochs(args.epochs)
             .seed(args.seed)
             .shuffle(!args.no_shuffle)
+            .drop_last(args.fine.drop_last)
+            .layer_rates(&args.fine.layer_rates)
             .l1(args.l1)
             .l2(args.l2)
+            .min_delta(args.min_delta.unwrap_or(0.0))
             .reduction(match args.reduction {
                 Reduced::Mean => Reduction::Mean,
                 Reduced::Sum => Reduction::Sum,
@@ -130,6 +188,9 @@ impl Settings {
         };
         if let Some(loss) = self.loss {
             trainer = trainer.loss(loss);
+        }
+        if let Some(loss) = args.fine.report {
+            trainer = trainer.report(loss);
         }
         if let Some(threads) = args.machine.threads {
             trainer = trainer.threads(threads);
@@ -156,18 +217,25 @@ fn left_to_core<T>(
 }
 
 fn hidden(args: &TrainArgs) -> Result<Vec<HiddenLayer>, Failure> {
+    if args.from.is_some() {
+        return Ok(Vec::new());
+    }
     let units = &args.hidden.0;
     if units.is_empty() && args.dropout.iter().any(|&share| share > 0.0) {
         return Err(Failure::usage(
             "--dropout drops hidden units, and --hidden none has none: see --input-dropout",
         ));
     }
+    let layers = (units.len(), "hidden layers");
     (0..units.len())
         .map(|layer| {
             Ok(HiddenLayer {
                 units: units[layer],
-                activation: *of_layer("--activation", &args.activation, layer, units.len())?,
-                dropout: *of_layer("--dropout", &args.dropout, layer, units.len())?,
+                activation: *of_layer("--activation", &args.activation, layer, layers)?,
+                dropout: match args.dropout[..] {
+                    [] => 0.0,
+                    _ => *of_layer("--dropout", &args.dropout, layer, layers)?,
+                },
             })
         })
         .collect()
@@ -178,13 +246,13 @@ fn of_layer<'a, T>(
     option: &str,
     list: &'a [T],
     layer: usize,
-    layers: usize,
+    (layers, what): (usize, &str),
 ) -> Result<&'a T, Failure> {
     match list {
         [one] => Ok(one),
         _ if list.len() == layers => Ok(&list[layer]),
         _ => Err(Failure::usage(format!(
-            "{option} has {} values for {layers} hidden layers: one for all or one for each is needed",
+            "{option} has {} values for {layers} {what}: one for all or one for each is needed",
             list.len()
         ))),
     }
@@ -192,9 +260,10 @@ fn of_layer<'a, T>(
 
 /// The optimiser with those of its settings that were given.
 fn optimizer(args: &TrainArgs) -> Result<Optimizer, Failure> {
-    let mut optimizer = Optimizer::parse(&args.optimizer, args.lr)
+    let mut optimizer = Optimizer::parse(&args.optimizer, None)
         .map_err(|error| Failure::usage(format!("--optimizer {}: {error}", args.optimizer)))?;
     for (name, given) in [
+        ("lr", args.lr),
         ("momentum", args.momentum),
         ("beta1", args.beta1),
         ("beta2", args.beta2),
@@ -207,10 +276,7 @@ fn optimizer(args: &TrainArgs) -> Result<Optimizer, Failure> {
         let setting = settings.iter().find(|(key, _)| option_of(key) == name);
         optimizer
             .set(setting.map_or(name, |(key, _)| key), given)
-            .map_err(|error| {
-                let option = name.replace('_', "-");
-                Failure::usage(format!("--{option} {given:?}: {error}"))
-            })?;
+            .map_err(|error| error.at(format!("--{}", name.replace('_', "-"))))?;
     }
     Ok(optimizer)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+
 /// Looks for every class that the pictures use. The background is painted, so that dark viewers show dark on white too.
 const STYLE: &str = "\
 text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:12px;fill:#4b5563}\
@@ -66,6 +68,16 @@ impl Svg {
         let hint = escaped(hint);
         self.push(format_args!(
             "<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" fill=\"{fill}\"><title>{hint}</title></rect>"
+        ));
+    }
+
+    /// A PNG, its pixels kept sharp; `hint` is shown where the pointer rests on it.
+    pub(crate) fn image(&mut self, corner: (f64, f64), size: (f64, f64), png: &[u8], hint: &str) {
+        let ((x, y), (w, h)) = (rounded(corner), rounded(size));
+        let (data, hint) = (BASE64_STANDARD.encode(png), escaped(hint));
+        self.push(format_args!(
+            "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" style=\"image-rendering:pixelated\" \
+             href=\"data:image/png;base64,{data}\"><title>{hint}</title></image>"
         ));
     }
 

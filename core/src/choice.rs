@@ -1,13 +1,13 @@
 //! Choices that a person writes as `name` or `name:number`: "relu", "leaky-relu:0.01", "huber:1".
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, shown};
 
 /// Splits a choice into one of `names` and its number, if it has one; `what` is said in the error: "activation".
 pub(crate) fn parse<'a>(
     what: &str,
     names: &[&str],
     text: &'a str,
-) -> Result<(&'a str, Option<f32>), Error> {
+) -> Result<(&'a str, Option<f64>), Error> {
     let (name, number) = match text.split_once(':') {
         Some((name, number)) => (name, Some(number)),
         None => (text, None),
@@ -19,7 +19,11 @@ pub(crate) fn parse<'a>(
         Some(number) => Some(number.parse().map_err(|_| {
             Error::new(
                 Kind::Setting,
-                format!("{what} `{text}`: `{number}` is not a number"),
+                format!(
+                    "{what} `{}`: `{}` is not a number",
+                    shown(text),
+                    shown(number)
+                ),
             )
         })?),
         None => None,
@@ -31,7 +35,11 @@ pub(crate) fn parse<'a>(
 pub(crate) fn unknown(what: &str, names: &[&str], text: &str) -> Error {
     Error::new(
         Kind::Setting,
-        format!("unknown {what} `{text}`; there are: {}", names.join(", ")),
+        format!(
+            "unknown {what} `{}`; there are: {}",
+            shown(text),
+            names.join(", ")
+        ),
     )
 }
 
@@ -39,6 +47,6 @@ pub(crate) fn unknown(what: &str, names: &[&str], text: &str) -> Error {
 pub(crate) fn no_number(what: &str, text: &str) -> Error {
     Error::new(
         Kind::Setting,
-        format!("{what} `{text}` takes no number after its name"),
+        format!("{what} `{}` takes no number after its name", shown(text)),
     )
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     Data,
     /// A model file is damaged, of another version, or does not fit the data.
     Model,
+    /// A checkpoint is damaged, of another version, or of another run.
+    Checkpoint,
     /// A setting is out of its range or does not go with another.
     Setting,
     /// The numbers of a training run are no longer finite.
@@ -58,7 +60,7 @@ impl Error {
         })
     }
 
-    /// The same error, said to be at that place: a file, or a file with line and column.
+    /// The same error, said to be at that place: a file, or a file with line and column, or the name of a setting.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         self.place = Some(place.into());
@@ -70,19 +72,75 @@ impl Error {
         self.kind
     }
 
-    /// Where it is, if that is a place: `data.csv`, `data.csv:17`, `data.csv:17, column 3 (age)`.
+    /// Where it is, if that is a place: `data.csv`, `data.csv:17`, `data.csv:17, column 3 (age)`, `lr of adam`.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
     }
 }
 
+/// In one line, whatever the names of files, columns and classes in it hold.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Some(place) => write!(f, "{place}: {}", self.message),
-            None => f.write_str(&self.message),
+        if let Some(place) = &self.place {
+            one_line(f, place)?;
+            f.write_str(": ")?;
         }
+        one_line(f, &self.message)
+    }
+}
+
+/// Control characters as Rust writes them, so that no text can move a terminal's cursor or feign another line.
+fn one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for part in text.split_inclusive(char::is_control) {
+        match part.chars().next_back().filter(|c| c.is_control()) {
+            Some(control) => {
+                f.write_str(&part[..part.len() - control.len_utf8()])?;
+                write!(f, "{}", control.escape_default())?;
+            }
+            None => f.write_str(part)?,
+        }
+    }
+    Ok(())
+}
+
+/// The most characters of a text from a file that a message shows.
+const SHOWN: usize = 40;
+
+/// A text from a file as a message shows it: its start, and two dots for the rest.
+pub(crate) fn shown(text: &str) -> String {
+    cut(text, SHOWN)
+}
+
+/// The first `most` characters of a text, and two dots for the rest.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(most).collect();
+    match chars.next() {
+        Some(_) => start + "..",
+        None => start,
     }
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Kind, shown};
+
+    #[test]
+    fn an_error_is_one_line_whatever_a_file_holds() {
+        let error = Error::new(Kind::Data, "no `a\r\n\u{1b}[31mb` in it").at("two\nlines.csv");
+        assert_eq!(
+            error.to_string(),
+            "two\\nlines.csv: no `a\\r\\n\\u{1b}[31mb` in it"
+        );
+        let plain = Error::new(Kind::Data, "wörter, 数字");
+        assert_eq!(plain.to_string(), "wörter, 数字");
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        assert_eq!(shown(&"ä".repeat(40)), "ä".repeat(40));
+        assert_eq!(shown(&"ä".repeat(41)), "ä".repeat(40) + "..");
+    }
+}

@@ -56,8 +56,10 @@ impl Isa {
     /// # Errors
     /// When `MLP_FAST_ISA` names a set that this CPU, or this program, does not have.
     pub fn detect() -> Result<Self, Error> {
-        match std::env::var(ISA_VARIABLE) {
-            Ok(name) if !name.is_empty() => Self::by_name(&name),
+        match std::env::var_os(ISA_VARIABLE) {
+            Some(name) if !name.is_empty() => {
+                Self::by_name(&name.to_string_lossy()).map_err(|error| error.at(ISA_VARIABLE))
+            }
             _ => Ok(Self::available().pop().unwrap_or(Self::SCALAR)),
         }
     }

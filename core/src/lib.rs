@@ -68,7 +68,9 @@ pub use nn::{Init, Loss, Network};
 pub use optim::{Adam, AdamW, Optimizer, RmsProp, Sgd};
 pub use tensor::Matrix;
 pub use tensor::activation::Activation;
-pub use train::{Epoch, Flow, History, Monitor, Reduction, Schedule, Stop, Trainer};
+pub use train::{
+    Checkpoint, Epoch, Every, Flow, History, Monitor, Reduction, Schedule, Stop, Trainer,
+};
 
 /// The examples of the README, compiled and run with the others.
 #[cfg(doctest)]

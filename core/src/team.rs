@@ -4,14 +4,30 @@
 //! something else costs a step no more than it must. If a member panics, the others are released with
 //! [`Broken`] and the panic reaches the caller of [`run`].
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use sync::{AtomicBool, AtomicUsize, Condvar, Mutex, fence};
+
+/// What the barrier is made of.
+#[cfg(not(all(loom, test)))]
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
+    pub(super) use std::sync::{Condvar, Mutex};
+}
+
+/// The same from a library that tries every order in which threads can meet.
+#[cfg(all(loom, test))]
+mod sync {
+    pub(super) use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
+    pub(super) use loom::sync::{Condvar, Mutex};
+}
 
 /// The largest team.
 pub const MOST_THREADS: usize = 64;
 
 /// Polls before a waiting member goes to sleep: some microseconds.
-const SPINS: usize = 4096;
+const SPINS: usize = if cfg!(all(loom, test)) { 1 } else { 4096 };
 
 /// Another member of the team has panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +84,12 @@ impl Barrier {
     }
 
     /// Opens the next generation. A sleeper counts itself before it looks at the generation for the last time, and
-    /// the generation is written before the sleepers are counted, both sequentially consistent: one of the two sees
-    /// the other.
+    /// the generation is written before the sleepers are counted, with a fence between the two on either side: one of
+    /// them sees the other.
     fn release(&self, generation: usize) {
-        self.generation.store(generation, Ordering::SeqCst);
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
+        self.generation.store(generation, Ordering::Release);
+        fence(Ordering::SeqCst);
+        if self.sleepers.load(Ordering::Relaxed) > 0 {
             let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
             self.wake.notify_all();
         }
@@ -80,8 +97,8 @@ impl Barrier {
 
     fn await_change(&self, generation: usize) {
         let passed = || {
-            self.generation.load(Ordering::SeqCst) != generation
-                || self.broken.load(Ordering::SeqCst)
+            self.generation.load(Ordering::Acquire) != generation
+                || self.broken.load(Ordering::Acquire)
         };
         for _ in 0..SPINS {
             if passed() {
@@ -90,18 +107,19 @@ impl Barrier {
             std::hint::spin_loop();
         }
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         while !passed() {
             guard = self
                 .wake
                 .wait(guard)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn break_up(&self) {
-        self.broken.store(true, Ordering::SeqCst);
+        self.broken.store(true, Ordering::Release);
         let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.wake.notify_all();
     }
@@ -178,6 +196,87 @@ pub fn share(total: usize, unit: usize, index: usize, size: usize) -> std::ops::
     let units = total.div_ceil(unit);
     let cut = |i: usize| (units * i / size * unit).min(total);
     cut(index)..cut(index + 1)
+}
+
+/// Every order in which two or three threads can come to the barrier:
+/// `RUSTFLAGS="--cfg loom" cargo test --release --package mlp-core --lib every_order`.
+#[cfg(all(loom, test))]
+mod every_order {
+    use super::{AtomicUsize, Barrier, Broken, Ordering};
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// Every order, or, of many threads, every one with at most that many changes of thread that nobody asked for.
+    fn try_all(most: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = most;
+        builder.check(model);
+    }
+
+    /// Each marks its own cell, waits, and reads the others': a relaxed read may see an old value unless the barrier
+    /// orders it behind the mark. Who sleeps for ever is found too.
+    fn meet(size: usize, rounds: usize, most: Option<usize>) {
+        try_all(most, move || {
+            let barrier = Arc::new(Barrier::new(size));
+            let cells: Arc<Vec<_>> = Arc::new((0..size).map(|_| AtomicUsize::new(0)).collect());
+            let work = move |index: usize, barrier: &Barrier, cells: &[AtomicUsize]| {
+                for round in 1..=rounds {
+                    cells[index].store(round, Ordering::Relaxed);
+                    assert_eq!(barrier.wait(), Ok(()));
+                    for cell in cells {
+                        assert!(cell.load(Ordering::Relaxed) >= round);
+                    }
+                }
+            };
+            let others: Vec<_> = (1..size)
+                .map(|index| {
+                    let (barrier, cells) = (Arc::clone(&barrier), Arc::clone(&cells));
+                    thread::spawn(move || work(index, &barrier, &cells))
+                })
+                .collect();
+            work(0, &barrier, &cells);
+            for other in others {
+                other.join().expect("no panic");
+            }
+        });
+    }
+
+    #[test]
+    fn two_meet_three_times() {
+        meet(2, 3, Some(4));
+    }
+
+    #[test]
+    fn two_meet_once_in_any_order() {
+        meet(2, 1, None);
+    }
+
+    #[test]
+    fn three_meet_twice() {
+        meet(3, 2, Some(2));
+    }
+
+    #[test]
+    fn who_waits_hears_of_a_panic() {
+        for size in [2, 3] {
+            try_all(Some(3), move || {
+                let barrier = Arc::new(Barrier::new(size));
+                let others: Vec<_> = (1..size)
+                    .map(|index| {
+                        let barrier = Arc::clone(&barrier);
+                        thread::spawn(move || match index {
+                            1 => barrier.break_up(),
+                            _ => assert_eq!(barrier.wait(), Err(Broken)),
+                        })
+                    })
+                    .collect();
+                assert_eq!(barrier.wait(), Err(Broken));
+                for other in others {
+                    other.join().expect("no panic");
+                }
+            });
+        }
+    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,39 @@ fn numbers_too_large_are_told_at_once_and_as_typed() {
 }
 
 #[test]
+fn an_instruction_set_that_is_not_here_is_told_and_never_replaced() {
+    let room = Room::new();
+    room.write_flowers("flowers.csv", 30);
+    room.ok("train flowers.csv --label kind --epochs 1 --hidden 4 -o m.safetensors");
+    let missing = ["scalar", "v3", "v4", "neon"]
+        .into_iter()
+        .find(|name| mlp_core::Isa::by_name(name).is_err())
+        .expect("no CPU has all of them");
+    for name in [missing, "avx512", "V3", "3"] {
+        for command in [
+            "train flowers.csv --label kind --epochs 1",
+            "evaluate m.safetensors flowers.csv",
+            "predict m.safetensors flowers.csv",
+        ] {
+            let words = [name, "not one that this CPU has: scalar"];
+            room.fails(&format!("{command} --isa {name}"), USAGE, &words);
+            let output = room.command(command).env("MLP_FAST_ISA", name).output();
+            let output = output.expect("the program runs");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(USAGE), "{command}: {told}");
+            let sentence = format!("mlp-fast: MLP_FAST_ISA: instruction set `{name}` is not one");
+            assert!(told.starts_with(&sentence), "{command}: {told}");
+            assert!(output.stdout.is_empty(), "{command}");
+        }
+    }
+    for name in mlp_core::Isa::available() {
+        let mut command = room.command("predict m.safetensors flowers.csv");
+        let output = command.env("MLP_FAST_ISA", name.name()).output();
+        assert!(output.expect("the program runs").status.success(), "{name}");
+    }
+}
+
+#[test]
 fn images_have_no_columns_to_choose() {
     let room = Room::new();
     room.write_idx("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 40);

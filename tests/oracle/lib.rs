@@ -4,6 +4,7 @@
 //! where a test compares the two, it compares two independent readings of the same definition. The parts:
 //!
 //! - [`gemm`]: matrix products, and the chain of operations that defines the core's bits;
+//! - [`meter`]: an allocator that counts;
 //! - [`network`]: a plain f32 network with its training step, the baseline of the benches;
 //! - [`network_f64`]: any network of ours in f64, with loss, gradients and central differences;
 //! - [`optim`]: the optimiser steps in f64;
@@ -12,6 +13,7 @@
 //! - [`ulp`]: how far two numbers lie apart, counted in numbers.
 
 pub mod gemm;
+pub mod meter;
 pub mod network;
 pub mod network_f64;
 pub mod optim;

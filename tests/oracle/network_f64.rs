@@ -16,6 +16,8 @@ pub enum Activation {
     Tanh,
     /// max(z, 0)
     Relu,
+    /// max(z, 0), its derivative taken for 1
+    StraightThroughRelu,
     /// z, times the slope where z <= 0
     LeakyRelu(f64),
     /// z, or alpha (exp(z) - 1) where z <= 0
@@ -33,6 +35,10 @@ pub enum Activation {
 pub enum Loss {
     /// mean (p - y)^2
     Mse,
+    /// sum (p - y)^2
+    SquaredError,
+    /// sum (p - y)^2 / 2
+    HalfSquaredError,
     /// mean |p - y|
     Mae,
     /// mean of r^2 / 2 where r = |p - y| <= delta, else delta (r - delta / 2)
@@ -103,7 +109,7 @@ impl Activation {
             Self::Identity => z,
             Self::Sigmoid => sigmoid(z),
             Self::Tanh => z.tanh(),
-            Self::Relu => z.max(0.0),
+            Self::Relu | Self::StraightThroughRelu => z.max(0.0),
             Self::LeakyRelu(slope) => z * if z > 0.0 { 1.0 } else { slope },
             Self::Elu(alpha) => {
                 if z > 0.0 {
@@ -120,7 +126,7 @@ impl Activation {
 
     fn derivative(self, z: f64) -> f64 {
         match self {
-            Self::Identity => 1.0,
+            Self::Identity | Self::StraightThroughRelu => 1.0,
             Self::Sigmoid => sigmoid(z) * (1.0 - sigmoid(z)),
             Self::Tanh => 1.0 - z.tanh().powi(2),
             Self::Relu => f64::from(u8::from(z > 0.0)),
@@ -167,7 +173,8 @@ impl Loss {
     /// The loss of a row of outputs.
     pub fn value(self, p: &[f64], y: &[f64]) -> f64 {
         let terms = p.iter().zip(y).map(|(&p, &y)| match self {
-            Self::Mse => (p - y).powi(2),
+            Self::Mse | Self::SquaredError => (p - y).powi(2),
+            Self::HalfSquaredError => 0.5 * (p - y).powi(2),
             Self::Mae => (p - y).abs(),
             Self::Huber(delta) => {
                 let r = (p - y).abs();
@@ -188,7 +195,8 @@ impl Loss {
     /// dL/dp of a row.
     pub fn derivative(self, p: &[f64], y: &[f64]) -> Vec<f64> {
         let derivative = |(&p, &y): (&f64, &f64)| match self {
-            Self::Mse => 2.0 * (p - y),
+            Self::Mse | Self::SquaredError => 2.0 * (p - y),
+            Self::HalfSquaredError => p - y,
             Self::Mae if p == y => 0.0,
             Self::Mae => (p - y).signum(),
             Self::Huber(delta) => (p - y).clamp(-delta, delta),
@@ -205,7 +213,7 @@ impl Loss {
     /// What the sum over the outputs is divided by.
     fn terms(self, outputs: usize) -> f64 {
         match self {
-            Self::CrossEntropy => 1.0,
+            Self::SquaredError | Self::HalfSquaredError | Self::CrossEntropy => 1.0,
             _ => outputs as f64,
         }
     }

@@ -23,7 +23,13 @@ pub(crate) fn pairs() -> Vec<(Loss, Activation)> {
         (Loss::BinaryCrossEntropy, Activation::Sigmoid),
         (Loss::CrossEntropy, Activation::Softmax),
     ];
-    for loss in [Loss::Mse, Loss::Mae, Loss::Huber(0.7)] {
+    for loss in [
+        Loss::Mse,
+        Loss::SquaredError,
+        Loss::HalfSquaredError,
+        Loss::Mae,
+        Loss::Huber(0.7),
+    ] {
         pairs.extend(ACTIVATIONS.map(|act| (loss, act)));
     }
     pairs

@@ -23,6 +23,8 @@ pub(crate) fn twin(net: &Network, loss: Loss, l2: f64) -> network_f64::Network {
         layers: layers.collect(),
         loss: match loss {
             Loss::Mse => network_f64::Loss::Mse,
+            Loss::SquaredError => network_f64::Loss::SquaredError,
+            Loss::HalfSquaredError => network_f64::Loss::HalfSquaredError,
             Loss::Mae => network_f64::Loss::Mae,
             Loss::Huber(delta) => network_f64::Loss::Huber(f64::from(delta)),
             Loss::BinaryCrossEntropy => network_f64::Loss::BinaryCrossEntropy,
@@ -38,6 +40,7 @@ fn activation(activation: Activation) -> network_f64::Activation {
         Activation::Sigmoid => network_f64::Activation::Sigmoid,
         Activation::Tanh => network_f64::Activation::Tanh,
         Activation::Relu => network_f64::Activation::Relu,
+        Activation::StraightThroughRelu => network_f64::Activation::StraightThroughRelu,
         Activation::LeakyRelu(slope) => network_f64::Activation::LeakyRelu(f64::from(slope)),
         Activation::Elu(alpha) => network_f64::Activation::Elu(f64::from(alpha)),
         Activation::Gelu => network_f64::Activation::Gelu,

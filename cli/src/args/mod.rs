@@ -3,16 +3,23 @@
 //! What depends on more than one option is checked in [`crate::settings`]; nothing here reads a file.
 
 mod bench;
+mod fine;
+mod recipe;
+mod show;
 mod train;
 mod value;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mlp_core::dataset::options::ClassChoice;
 use mlp_core::team::available_threads;
 use mlp_core::{Error, Isa};
 
 pub(crate) use bench::{BenchArgs, BenchCommand, TableArgs, ToAccuracyArgs};
+pub(crate) use fine::{FineArgs, Random};
+pub(crate) use recipe::{RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs};
+pub(crate) use show::ShowArgs;
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
 pub(crate) use value::BatchSize;
 use value::{count, seed};
@@ -23,7 +30,8 @@ use value::{count, seed};
 #[command(
     after_help = "DATA is `digits` (built in), `mnist`, `fashion-mnist`, a CSV file, an IDX file of images \
     or a folder of IDX files.\nResults go to standard output, progress and notes to standard error. \
-    Exit codes: 0 done, 1 failed, 2 usage."
+    Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nLimits: a CSV row has at most 64 MB and 1000000 columns, a packed IDX file \
+     4 GiB; data/README.md has all."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -45,6 +53,10 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Measure this machine: products, epochs, predictions; training time to an accuracy
     Bench(BenchArgs),
+    /// Run experiments whose results were published, and compare
+    Recipe(RecipeArgs),
+    /// Look at an image of a data set, or at the activations
+    Show(ShowArgs),
 }
 
 /// How DATA is found and read.
@@ -61,9 +73,50 @@ pub(crate) struct DataArgs {
     )]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Use the first N rows only
+    /// Pass over the first N rows
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "0",
+        hide_default_value = true,
+        help_heading = "Data"
+    )]
+    pub(crate) skip: usize,
+    /// Use the first N rows only, of those not passed over
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
     pub(crate) take: Option<usize>,
+}
+
+/// Which classes are used. Rows are passed over and taken of what is left.
+#[derive(Debug, Args)]
+pub(crate) struct ClassArgs {
+    /// Use the rows of these classes only
+    #[arg(
+        long,
+        value_name = "CLASS,..",
+        value_delimiter = ',',
+        help_heading = "Data"
+    )]
+    only: Vec<String>,
+    /// Tell this class from all others
+    #[arg(
+        long,
+        value_name = "CLASS",
+        conflicts_with = "only",
+        help_heading = "Data"
+    )]
+    one_vs_rest: Option<String>,
+}
+
+impl ClassArgs {
+    /// In core's words.
+    pub(crate) fn choice(&self) -> ClassChoice {
+        match (&self.one_vs_rest, &self.only[..]) {
+            (Some(class), _) => ClassChoice::OneVsRest(class.clone()),
+            (None, []) => ClassChoice::All,
+            (None, only) => ClassChoice::Only(only.to_vec()),
+        }
+    }
 }
 
 /// The machine's share in the work.
@@ -104,8 +157,13 @@ pub(crate) struct EvaluateArgs {
     /// Also draw the confusion matrix
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+    /// Also draw the images that were told wrong (.svg)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mistakes: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) source: DataArgs,
+    #[command(flatten)]
+    pub(crate) classes: ClassArgs,
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
 }

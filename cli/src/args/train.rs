@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use mlp_core::Schedule;
 use mlp_core::dataset::ScalingKind;
 use mlp_core::nn::{Init, Loss};
 use mlp_core::optim::Optimizer;
 use mlp_core::tensor::activation::Activation;
+use mlp_core::{Every, Schedule};
 
-use super::value::{BatchSize, Hidden, count, not_negative, number, seed, share};
-use super::{DataArgs, MachineArgs};
+use super::value::{BatchSize, Hidden, count, every, not_negative, number, seed, share};
+use super::{ClassArgs, DataArgs, FineArgs, MachineArgs};
 
 /// Train a network and write its model, learning curves and history.
 #[expect(
@@ -20,7 +20,7 @@ use super::{DataArgs, MachineArgs};
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 #[command(
-    after_help = "Example: mlp-fast train mnist --hidden 256,128 --dropout 0.2 --patience 5 -o mnist.safetensors"
+    after_help = "Example: mlp-fast train mnist --hidden 256,128 --dropout 0.2 --patience 5 -o mnist.safetensors\n--help-all shows the rarer options too."
 )]
 pub(crate) struct TrainArgs {
     /// Data set: digits, mnist, fashion-mnist, a CSV file, IDX images or a folder of IDX files
@@ -29,6 +29,8 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub(crate) source: DataArgs,
+    #[command(flatten)]
+    pub(crate) classes: ClassArgs,
     /// Built-in digits to draw, and a fifth as many to test [default: 30000]
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
     pub(crate) rows: Option<usize>,
@@ -49,10 +51,16 @@ pub(crate) struct TrainArgs {
         help_heading = "Data"
     )]
     pub(crate) validation_data: Option<String>,
-    /// How rows are held out: auto, stratified (each class alike), random
+    /// How rows are held out: auto, stratified (each class alike), random, last (those at the end)
     #[arg(long, value_enum, default_value_t = Split::Auto, hide_possible_values = true, help_heading = "Data")]
     pub(crate) split: Split,
 
+    /// Go on from this model: its layers, weights, scaling, columns and classes
+    #[arg(long, value_name = "MODEL", help_heading = "Network")]
+    #[arg(conflicts_with_all = [
+        "hidden", "activation", "output_activation", "init", "bias_init", "draw_order", "no_bias", "scale", "task",
+    ])]
+    pub(crate) from: Option<PathBuf>,
     /// Units of the hidden layers, `none` for a linear model
     #[arg(
         long,
@@ -78,30 +86,25 @@ pub(crate) struct TrainArgs {
         help_heading = "Network"
     )]
     pub(crate) output_activation: String,
-    #[arg(help = names("First weights", Init::NAMES))]
+    #[arg(help = names("First weights, one for all layers or for each", Init::NAMES))]
     #[arg(
         long,
-        value_name = "NAME",
+        value_name = "NAME,..",
         default_value = "auto",
         help_heading = "Network"
     )]
-    #[arg(value_parser = Init::parse)]
-    pub(crate) init: Init,
+    #[arg(value_delimiter = ',', value_parser = Init::parse)]
+    pub(crate) init: Vec<Init>,
     /// Layers without bias
     #[arg(long, help_heading = "Network")]
     pub(crate) no_bias: bool,
-    /// Share of hidden units dropped in a step, for all layers or for each
-    #[arg(
-        long,
-        value_name = "P,..",
-        default_value = "0",
-        help_heading = "Network"
-    )]
+    /// Share of hidden units dropped in a step, for all layers or for each [default: 0, or as in --from]
+    #[arg(long, value_name = "P,..", help_heading = "Network")]
     #[arg(value_delimiter = ',', value_parser = share)]
     pub(crate) dropout: Vec<f64>,
-    /// Share of the inputs dropped in a step
-    #[arg(long, value_name = "P", default_value = "0", value_parser = share, help_heading = "Network")]
-    pub(crate) input_dropout: f64,
+    /// Share of the inputs dropped in a step [default: 0, or as in --from]
+    #[arg(long, value_name = "P", value_parser = share, hide = true, help_heading = "Network")]
+    pub(crate) input_dropout: Option<f64>,
 
     #[arg(help = names("Loss: auto", Loss::NAMES))]
     #[arg(
@@ -136,19 +139,19 @@ pub(crate) struct TrainArgs {
     #[arg(help = of_optimizers("Momentum", "momentum"), help_heading = "Training")]
     pub(crate) momentum: Option<f64>,
     #[arg(long, value_name = "X", value_parser = number)]
-    #[arg(help = of_optimizers("Decay of the mean of gradients", "beta1"), help_heading = "Training")]
+    #[arg(help = of_optimizers("Decay of the mean of gradients", "beta1"), hide = true, help_heading = "Training")]
     pub(crate) beta1: Option<f64>,
     #[arg(long, value_name = "X", value_parser = number)]
-    #[arg(help = of_optimizers("Decay of the mean of squares", "beta2"), help_heading = "Training")]
+    #[arg(help = of_optimizers("Decay of the mean of squares", "beta2"), hide = true, help_heading = "Training")]
     pub(crate) beta2: Option<f64>,
     #[arg(long, value_name = "X", value_parser = number)]
-    #[arg(help = of_optimizers("Decay of the mean of squares", "rho"), help_heading = "Training")]
+    #[arg(help = of_optimizers("Decay of the mean of squares", "rho"), hide = true, help_heading = "Training")]
     pub(crate) rho: Option<f64>,
     #[arg(long, value_name = "X", value_parser = number)]
-    #[arg(help = of_optimizers("Added to the root of the mean square", "eps"), help_heading = "Training")]
+    #[arg(help = of_optimizers("Added to the root of the mean square", "eps"), hide = true, help_heading = "Training")]
     pub(crate) eps: Option<f64>,
     #[arg(long, value_name = "X", value_parser = number)]
-    #[arg(help = of_optimizers("Decoupled weight decay", "weight_decay"), help_heading = "Training")]
+    #[arg(help = of_optimizers("Decoupled weight decay", "weight_decay"), hide = true, help_heading = "Training")]
     pub(crate) weight_decay: Option<f64>,
     /// Penalty on the absolute weights
     #[arg(long, value_name = "X", default_value = "0", value_parser = not_negative, help_heading = "Training")]
@@ -169,7 +172,8 @@ pub(crate) struct TrainArgs {
     #[arg(short, long, value_name = "N", default_value = "10", value_parser = count, help_heading = "Training")]
     pub(crate) epochs: usize,
     /// Gradient of a batch: mean or sum of its rows
-    #[arg(long, value_enum, default_value_t = Reduced::Mean, hide_possible_values = true, help_heading = "Training")]
+    #[arg(long, value_enum, default_value_t = Reduced::Mean, hide_possible_values = true)]
+    #[arg(hide = true, help_heading = "Training")]
     pub(crate) reduction: Reduced,
     /// Keep the order of the file
     #[arg(long, help_heading = "Training")]
@@ -177,6 +181,9 @@ pub(crate) struct TrainArgs {
     /// Stop after N epochs without a better one and keep the best weights [default: never]
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Training")]
     pub(crate) patience: Option<usize>,
+    /// An epoch is better by more than X only [default: 0]
+    #[arg(long, value_name = "X", value_parser = not_negative, help_heading = "Training")]
+    pub(crate) min_delta: Option<f64>,
     /// What makes an epoch better: loss or accuracy on the rows held out
     #[arg(long, value_enum, default_value_t = Monitored::Loss, hide_possible_values = true, help_heading = "Training")]
     pub(crate) monitor: Monitored,
@@ -192,10 +199,21 @@ pub(crate) struct TrainArgs {
     pub(crate) seed: u64,
 
     #[command(flatten)]
+    pub(crate) fine: FineArgs,
+    #[command(flatten)]
     pub(crate) machine: MachineArgs,
     /// Model file; the curves (.svg) and the history (.jsonl) go beside it
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) output: PathBuf,
+    /// Keep a checkpoint beside the model: N[epochs], N[minutes], N[seconds] or N[steps]
+    #[arg(long, value_name = "N", value_parser = every)]
+    pub(crate) checkpoint_every: Option<Every>,
+    /// Go on from the checkpoint beside the model, if there is one
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Print help, the rarer options too
+    #[arg(long)]
+    pub(crate) help_all: bool,
     /// No progress and no notes
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -218,6 +236,7 @@ pub(crate) enum Split {
     Auto,
     Stratified,
     Random,
+    Last,
 }
 
 /// How the gradients of a batch become one.

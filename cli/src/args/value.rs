@@ -1,5 +1,7 @@
 //! Values that are more than a number or a name, and what makes a number right by itself.
 
+use mlp_core::Every;
+
 /// Units of each hidden layer, first to last; empty for a linear model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hidden(pub(crate) Vec<usize>);
@@ -62,6 +64,28 @@ pub(crate) fn seed(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("`{text}` is not a whole number from 0 to {}", u64::MAX))
 }
 
+/// How often: `5`, `5epochs`, `0.5 minutes`, `30seconds`, `1000steps`.
+pub(crate) fn every(text: &str) -> Result<Every, String> {
+    let text = text.trim();
+    let unit = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e');
+    // An e may belong to a number, 1e3, or to a unit.
+    let unit = unit.map_or(text.len(), |at| text[..at].trim_end_matches('e').len());
+    let (number, unit) = text.split_at(unit);
+    let seconds = |each: f64| match not_negative(number)? {
+        0.0 => Err("more than 0 is needed".to_owned()),
+        number => Ok(Every::Seconds(number * each)),
+    };
+    match unit.trim() {
+        "" | "epoch" | "epochs" => count(number).map(Every::Epochs),
+        "step" | "steps" => count(number).map(Every::Steps),
+        "second" | "seconds" => seconds(1.0),
+        "minute" | "minutes" => seconds(60.0),
+        other => Err(format!(
+            "`{other}` is none of: epochs, minutes, seconds, steps"
+        )),
+    }
+}
+
 /// A finite number.
 pub(crate) fn number(text: &str) -> Result<f64, String> {
     text.trim()
@@ -92,7 +116,38 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BatchSize, Hidden, count, not_negative, share};
+    use mlp_core::Every;
+
+    use super::{BatchSize, Hidden, count, every, not_negative, share};
+
+    #[test]
+    fn how_often() {
+        for (text, means) in [
+            ("5", Every::Epochs(5)),
+            ("1epoch", Every::Epochs(1)),
+            ("12 epochs", Every::Epochs(12)),
+            ("100steps", Every::Steps(100)),
+            ("0.5minutes", Every::Seconds(30.0)),
+            ("1e1seconds", Every::Seconds(10.0)),
+            ("1 minute", Every::Seconds(60.0)),
+        ] {
+            assert_eq!(every(text), Ok(means), "{text}");
+        }
+        for wrong in [
+            "",
+            "0",
+            "0minutes",
+            "-1minutes",
+            "1.5epochs",
+            "epochs",
+            "5days",
+            "5e",
+            "nanseconds",
+            "1e999minutes",
+        ] {
+            assert!(every(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn hidden_layers() {

@@ -7,7 +7,7 @@ use mlp_core::nn::Layer;
 use mlp_core::train::Flow;
 use serde_json::{Map, Value, json};
 
-use crate::args::{BatchSize, ToAccuracyArgs};
+use crate::args::{BatchSize, Random, ToAccuracyArgs, TrainArgs};
 use crate::data::Parts;
 use crate::failure::Failure;
 use crate::print;
@@ -32,6 +32,7 @@ struct Run {
 /// Trains once for each seed, and tells the least, the median and the greatest time.
 pub(crate) fn run(args: &ToAccuracyArgs) -> Result<(), Failure> {
     let train = &args.train;
+    has_a_place(train)?;
     let mut settings = Settings::check(train)?;
     let parts = Parts::load_to_test(train, &settings)?;
     if matches!(parts.train.targets(), Targets::Values { .. }) {
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &ToAccuracyArgs) -> Result<(), Failure> {
             ));
         }
     };
-    let network = settings.network(&parts.train)?;
+    let network = settings.network(train, &parts.train, None)?;
     let told = record::settings(train, &settings, &parts, &network);
     let widths = network.layers().iter().map(Layer::outputs);
     let shape = print::shape(std::iter::once(network.inputs()).chain(widths));
@@ -86,6 +87,24 @@ pub(crate) fn run(args: &ToAccuracyArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Options of `train` that mean nothing where every seed begins anew and nothing is written.
+fn has_a_place(train: &TrainArgs) -> Result<(), Failure> {
+    for (given, option) in [
+        (train.from.is_some(), "--from"),
+        (train.checkpoint_every.is_some(), "--checkpoint-every"),
+        (train.resume, "--resume"),
+        (train.help_all, "--help-all"),
+        (train.fine.random == Random::Numpy, "--random numpy"),
+    ] {
+        if given {
+            return Err(Failure::usage(format!(
+                "{option} has no place in bench to-accuracy: every seed begins anew, and nothing is written"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// `network 784-160-10 of relu; adam, lr 0.006, linear; batch 64; at most 3 epochs`.
 fn chosen(args: &ToAccuracyArgs, settings: &Settings, shape: &str) -> String {
     let names: Vec<String> = settings
@@ -119,7 +138,7 @@ fn one(
     judge: &Dataset,
     seed: u64,
 ) -> Result<Run, Failure> {
-    let mut network = settings.network(train)?;
+    let mut network = settings.network(&args.train, train, None)?;
     let rows = (args.train.epochs as u64).saturating_mul(train.len() as u64);
     let progress = Progress::new(rows, args.train.quiet || !args.train.verbose, false);
     let (mut best, mut reached) = (0.0_f64, false);

@@ -8,8 +8,6 @@
 //! compiler vectorises for the instruction set that the caller's body is compiled for (`vpmovzxbd`, `vcvtdq2ps`).
 //! One shift and scale for all columns (pixels / 255) stays in registers instead of being streamed from two arrays.
 
-use std::ops::Range;
-
 use pulp::{Simd, WithSimd};
 
 use crate::dataset::Inputs;
@@ -20,54 +18,21 @@ use crate::tensor::{MatMut, padded};
 
 impl Inputs {
     /// Writes the rows `indices`, scaled, into the consecutive rows of `out`, `[indices.len(), cols]`, and zeros into the
-    /// padding of each. Does not allocate.
+    /// padding of each, in code for that instruction set. Does not allocate.
     ///
     /// # Panics
     /// When the shape of `out` is another, or there is no such row.
-    #[inline(always)]
     #[track_caller]
-    pub fn gather<S: Simd>(&self, simd: S, indices: &[u32], mut out: MatMut<'_>) {
+    pub fn gather_on(
+        &self,
+        isa: Isa,
+        indices: impl ExactSizeIterator<Item = usize>,
+        out: MatMut<'_>,
+    ) {
         self.check_shape(indices.len(), &out);
-        for (r, &index) in indices.iter().enumerate() {
-            self.write_row(simd, index as usize, r, &mut out);
-        }
-    }
-
-    /// Writes the consecutive rows `rows`, scaled, into `out`, as [`gather`](Self::gather) does.
-    ///
-    /// # Panics
-    /// When the shape of `out` is another, or there is no such row.
-    #[inline(always)]
-    #[track_caller]
-    pub fn gather_range<S: Simd>(&self, simd: S, rows: Range<usize>, mut out: MatMut<'_>) {
-        self.check_shape(rows.len(), &out);
-        for (r, row) in rows.enumerate() {
-            self.write_row(simd, row, r, &mut out);
-        }
-    }
-
-    /// [`gather`](Self::gather), compiled for that instruction set.
-    ///
-    /// # Panics
-    /// When the shape of `out` is another, or there is no such row.
-    #[track_caller]
-    pub fn gather_on(&self, isa: Isa, indices: &[u32], out: MatMut<'_>) {
         isa.dispatch(Gather {
             inputs: self,
             indices,
-            out,
-        });
-    }
-
-    /// [`gather_range`](Self::gather_range), compiled for that instruction set.
-    ///
-    /// # Panics
-    /// When the shape of `out` is another, or there is no such row.
-    #[track_caller]
-    pub fn gather_range_on(&self, isa: Isa, rows: Range<usize>, out: MatMut<'_>) {
-        isa.dispatch(GatherRange {
-            inputs: self,
-            rows,
             out,
         });
     }
@@ -132,32 +97,19 @@ impl Inputs {
     }
 }
 
-struct Gather<'a> {
+struct Gather<'a, I> {
     inputs: &'a Inputs,
-    indices: &'a [u32],
+    indices: I,
     out: MatMut<'a>,
 }
 
-impl WithSimd for Gather<'_> {
+impl<I: Iterator<Item = usize>> WithSimd for Gather<'_, I> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        self.inputs.gather(simd, self.indices, self.out);
-    }
-}
-
-struct GatherRange<'a> {
-    inputs: &'a Inputs,
-    rows: Range<usize>,
-    out: MatMut<'a>,
-}
-
-impl WithSimd for GatherRange<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        self.inputs.gather_range(simd, self.rows, self.out);
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        for (r, index) in self.indices.enumerate() {
+            self.inputs.write_row(simd, index, r, &mut self.out);
+        }
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! Compression by gzip is told by the first bytes of the file, not by its name, and undone while reading. A header is not
 //! believed: memory grows with what the file really holds, and reading stops at what the header promises, so neither a
-//! false header nor a gzip bomb takes more than twice the memory of the true data.
+//! false header nor a gzip bomb takes more than twice the memory of the true data. A compressed file may hold at most
+//! [`MAX_UNPACKED`] bytes of values: more than that is to be unpacked by hand, where one sees what becomes of it.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -20,6 +21,9 @@ use crate::error::{Error, Kind};
 
 const IMAGES: u32 = 2051;
 const LABELS: u32 = 2049;
+
+/// The most that is unpacked, in bytes: a thousand times as much fits into a file of 4 MiB.
+pub const MAX_UNPACKED: u64 = 4 << 30;
 
 /// No byte of deflate unpacks to more than 1032 (a run of 258 takes two bits); rounded up.
 const UNPACKED_OF_BYTE: u64 = 1100;
@@ -113,6 +117,8 @@ struct IdxFile {
     source: Source,
     /// More bytes than it can hold, where that is known.
     limit: Option<u64>,
+    /// The most bytes that are taken from it.
+    most: u64,
 }
 
 enum Source {
@@ -152,16 +158,17 @@ impl IdxFile {
         if start.is_empty() {
             return Err(Error::new(Kind::Data, "the file is empty").at(path.display().to_string()));
         }
-        let (source, limit) = if start.starts_with(&[0x1F, 0x8B]) {
+        let (source, limit, most) = if start.starts_with(&[0x1F, 0x8B]) {
             let limit = length.map(|length| length.saturating_mul(UNPACKED_OF_BYTE));
-            (Source::Packed(GzDecoder::new(file)), limit)
+            (Source::Packed(GzDecoder::new(file)), limit, MAX_UNPACKED)
         } else {
-            (Source::Plain(file), None)
+            (Source::Plain(file), None, u64::MAX)
         };
         Ok(Self {
             path: path.to_owned(),
             source,
             limit,
+            most,
         })
     }
 
@@ -213,6 +220,13 @@ impl IdxFile {
         if self.limit.is_some_and(|limit| total as u64 > limit) {
             return Err(self.wrong(format!(
                 "the header promises {promise} ({total} bytes), more than can be packed into this file"
+            )));
+        }
+        if total as u64 > self.most {
+            return Err(self.wrong(format!(
+                "the header promises {promise} ({total} bytes), more than the {} GiB that are unpacked from a \
+                 compressed file: unpack it with gunzip first",
+                self.most >> 30
             )));
         }
         let mut bytes = Vec::new();

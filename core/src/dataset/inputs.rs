@@ -174,7 +174,7 @@ impl Inputs {
     /// All rows, scaled, as one matrix.
     pub fn to_matrix(&self) -> Matrix {
         let mut matrix = Matrix::zeros(self.rows, self.cols);
-        self.gather_range_on(Isa::SCALAR, 0..self.rows, matrix.view_mut());
+        self.gather_on(Isa::SCALAR, 0..self.rows, matrix.view_mut());
         matrix
     }
 

@@ -7,6 +7,7 @@
 #[cfg(feature = "files")]
 pub mod csv;
 pub mod digits;
+mod fingerprint;
 mod gather;
 #[cfg(feature = "files")]
 pub mod idx;
@@ -15,6 +16,7 @@ mod non_zeros;
 #[cfg(feature = "files")]
 pub mod options;
 pub mod scaling;
+mod slice;
 #[cfg(feature = "files")]
 pub mod source;
 mod split;
@@ -23,12 +25,12 @@ mod suggest;
 
 use std::collections::HashSet;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, shown};
 use crate::tensor::Matrix;
 
 pub use inputs::Inputs;
 pub use non_zeros::NonZeros;
-pub(crate) use non_zeros::{ListNonZeros, MOST_COLUMNS, room_for_list};
+pub(crate) use non_zeros::{ListPairs, MOST_COLUMNS, pair_of, room_for_pairs};
 pub use scaling::{Scaling, ScalingKind};
 
 /// Inputs and what they should lead to, row by row.
@@ -129,7 +131,7 @@ impl Dataset {
         if let Some(name) = names.iter().find(|&name| !seen.insert(name)) {
             return Err(Error::new(
                 Kind::Data,
-                format!("two classes are named `{name}`"),
+                format!("two classes are named `{}`", shown(name)),
             ));
         }
         Self::pair(inputs, Targets::Classes { labels, names })
@@ -279,15 +281,7 @@ impl Dataset {
         }
     }
 
-    /// The first `rows` rows, or all if there are not so many.
-    #[must_use]
-    pub fn take(self, rows: usize) -> Self {
-        if rows >= self.len() {
-            return self;
-        }
-        self.into_selected(&(0..rows).collect::<Vec<_>>())
-    }
-
+    /// [`select`](Self::select) of ascending rows, where the others are no longer needed.
     fn into_selected(self, rows: &[usize]) -> Self {
         Self {
             targets: self.targets.select(rows),
@@ -301,6 +295,15 @@ impl Dataset {
     /// When the share is not between 0 and 1, or one side would be empty.
     pub fn split(&self, train_share: f64, seed: u64) -> Result<(Self, Self), Error> {
         let (train, held_out) = split::random(self.len(), train_share, seed)?;
+        Ok((self.select(&train), self.select(&held_out)))
+    }
+
+    /// The first rows to train on, `train_share` of all (rounded), and the last.
+    ///
+    /// # Errors
+    /// When the share is not between 0 and 1, or one side would be empty.
+    pub fn split_last(&self, train_share: f64) -> Result<(Self, Self), Error> {
+        let (train, held_out) = split::last(self.len(), train_share)?;
         Ok((self.select(&train), self.select(&held_out)))
     }
 
@@ -380,7 +383,7 @@ impl Dataset {
                         format!(
                             "row {} has class `{}`, which is not among the {} classes that are expected",
                             row + 1,
-                            old[label as usize],
+                            shown(&old[label as usize]),
                             names.len()
                         ),
                     )

@@ -1,5 +1,8 @@
 //! How to read data: the options that all readers share.
 
+use super::Dataset;
+use crate::error::Error;
+
 /// How to read data.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
@@ -12,6 +15,8 @@ pub struct ReadOptions {
     pub task: Task,
     /// What becomes of the labels.
     pub labels: LabelUse,
+    /// Which classes are read, and as what.
+    pub choice: ClassChoice,
     /// What the model expects, when data is read for a model that exists already.
     pub expected: Option<Expected>,
 }
@@ -42,6 +47,32 @@ pub enum Task {
 
 /// The most different whole numbers that [`Task::Auto`] takes for classes.
 pub const AUTO_CLASSES: usize = 100;
+
+/// Which classes are read, and as what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClassChoice {
+    /// All, as they are.
+    #[default]
+    All,
+    /// Rows of these classes, in this order: see [`Dataset::only_classes`].
+    Only(Vec<String>),
+    /// This class, and all others as one: see [`Dataset::one_vs_rest`].
+    OneVsRest(String),
+}
+
+impl ClassChoice {
+    /// The data set after this choice.
+    ///
+    /// # Errors
+    /// When the targets are not classes, or a class is not there.
+    pub fn of(&self, data: Dataset) -> Result<Dataset, Error> {
+        match self {
+            Self::All => Ok(data),
+            Self::Only(names) => data.only_classes(names),
+            Self::OneVsRest(name) => data.one_vs_rest(name),
+        }
+    }
+}
 
 /// What becomes of the labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

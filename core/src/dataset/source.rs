@@ -14,7 +14,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::dataset::options::{Expected, LabelUse, ReadOptions};
+use crate::dataset::options::{ClassChoice, Expected, LabelUse, ReadOptions};
 use crate::dataset::suggest::closest;
 use crate::dataset::{Dataset, Inputs, csv, digits, idx};
 use crate::error::{Error, Kind};
@@ -51,10 +51,11 @@ pub struct Loaded {
     pub label: Option<String>,
 }
 
-/// Opens data to train on.
+/// Opens data to train on; with [`ReadOptions::expected`], to train a model further on, by whose columns and classes it is
+/// read.
 ///
 /// # Errors
-/// When there is no such data, or it is not as it should be.
+/// When there is no such data, it is not as it should be, or it does not fit the model.
 pub fn open(data: &str, options: &SourceOptions) -> Result<Loaded, Error> {
     let (train, test, label) = match Source::find(data, options)? {
         Source::Digits => {
@@ -71,12 +72,19 @@ pub fn open(data: &str, options: &SourceOptions) -> Result<Loaded, Error> {
         }
         Source::Pair(pair) => (pair.read()?, None, None),
         Source::Csv(path) => {
-            let csv = csv::read(&path, &options.read)?;
-            let label = csv.label.clone();
-            let train = csv.into_dataset().map_err(|error| error.at(data))?;
-            (train, None, label)
+            let (train, label) = read_csv(data, &path, &options.read)?;
+            return loaded(data, (train, None, label));
         }
     };
+    let of_classes = |rows| of_classes(rows, &options.read).map_err(|error| error.at(data));
+    let test = test.map(of_classes).transpose()?;
+    loaded(data, (of_classes(train)?, test, label))
+}
+
+fn loaded(
+    data: &str,
+    (train, test, label): (Dataset, Option<Dataset>, Option<String>),
+) -> Result<Loaded, Error> {
     train.several_classes().map_err(|error| error.at(data))?;
     Ok(Loaded {
         train,
@@ -106,15 +114,41 @@ pub fn open_test(data: &str, options: &SourceOptions) -> Result<Dataset, Error> 
             .ok_or_else(|| no_files(&folder, "t10k"))?
             .read()?,
         Source::Pair(pair) => pair.read()?,
-        Source::Csv(path) => {
-            return csv::read(&path, &options.read)?
-                .into_dataset()
-                .map_err(|error| error.at(data));
-        }
+        Source::Csv(path) => return read_csv(data, &path, &options.read).map(|(rows, _)| rows),
     };
-    match &options.read.expected {
-        None => Ok(dataset),
-        Some(expected) => fit_to(dataset, expected).map_err(|error| error.at(data)),
+    of_classes(dataset, &options.read).map_err(|error| error.at(data))
+}
+
+/// A CSV and the name of its label column.
+fn read_csv(
+    data: &str,
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<(Dataset, Option<String>), Error> {
+    let mut options = options.clone();
+    // The classes of the model are those after the choice.
+    let after = match (&options.choice, &mut options.expected) {
+        (ClassChoice::All, _) | (_, None) => None,
+        (_, Some(expected)) => expected.classes.take(),
+    };
+    let csv = csv::read(path, &options)?;
+    let label = csv.label.clone();
+    let place = |error: Error| error.at(data);
+    let rows = csv.into_dataset().map_err(place)?;
+    let rows = options.choice.of(rows).map_err(place)?;
+    let rows = match after {
+        Some(classes) => rows.with_classes(&classes).map_err(place)?,
+        None => rows,
+    };
+    Ok((rows, label))
+}
+
+/// Rows of images, of the classes chosen, and numbered as the model has them.
+fn of_classes(rows: Dataset, options: &ReadOptions) -> Result<Dataset, Error> {
+    let rows = options.choice.of(rows)?;
+    match &options.expected {
+        None => Ok(rows),
+        Some(expected) => fit_to(rows, expected),
     }
 }
 

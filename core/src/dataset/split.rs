@@ -19,6 +19,12 @@ pub(super) fn random(rows: usize, share: f64, seed: u64) -> Result<Sides, Error>
     Ok(sorted(order, held_out))
 }
 
+/// The first round(share * n) rows against the rest.
+pub(super) fn last(rows: usize, share: f64) -> Result<Sides, Error> {
+    let count = train_rows(rows, share)?;
+    Ok(((0..count).collect(), (count..rows).collect()))
+}
+
 /// The same number of rows, with each class shared out as evenly as whole rows allow: of `n_c` rows, floor(share * `n_c`)
 /// go to training, and one more in the classes with the largest remainders (the first of equal ones).
 pub(super) fn stratified(

@@ -6,6 +6,35 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind};
 
+/// What it takes to put a file in its place, in this order; of writes there are as many as there are blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Making a temporary file in the directory.
+    Create,
+    /// Writing a block to it.
+    Write,
+    /// Giving it the permissions of the old file.
+    Permissions,
+    /// Flushing it to the disk.
+    Sync,
+    /// Renaming it to the path.
+    Rename,
+    /// Flushing the directory, and with it the rename.
+    SyncDirectory,
+}
+
+/// Is asked before each [`Operation`] and may refuse it, as a full or a dying disk would: the seam at which tests prove
+/// that the old file outlives every failure.
+pub type Watch = fn(Operation) -> io::Result<()>;
+
+/// The watch that lets everything pass.
+///
+/// # Errors
+/// None.
+pub fn permit(_: Operation) -> io::Result<()> {
+    Ok(())
+}
+
 /// Writes a file so that, whatever happens, `path` holds either its old content or all of the new.
 ///
 /// `content` writes into a temporary file in the same directory, which is flushed to the disk and then renamed to `path`;
@@ -30,42 +59,95 @@ pub fn stage(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Staged, Error> {
+    stage_watched(path, permit, content)
+}
+
+/// [`stage`] with a watch on every operation, to the end of [`Staged::publish`].
+///
+/// # Errors
+/// As those of [`write_atomically`].
+pub fn stage_watched(
+    path: &Path,
+    watch: Watch,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Staged, Error> {
     let failed = |cause: io::Error| Error::io("cannot write", path, &cause);
     let Some(target) = plain_target(path)? else {
         let mut file = OpenOptions::new().write(true).open(path).map_err(failed)?;
         content(&mut file).map_err(failed)?;
         return Ok(Staged(None));
     };
+    watch(Operation::Create).map_err(failed)?;
     let (temporary, file) = Temporary::beside(&target).map_err(failed)?;
-    let mut file = BufWriter::new(file);
+    let mut file = BufWriter::with_capacity(1 << 16, Watched { file, watch });
     content(&mut file).map_err(failed)?;
-    let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
+    let Watched { file, .. } = file.into_inner().map_err(|e| failed(e.into_error()))?;
     if let Ok(old) = fs::metadata(&target) {
+        watch(Operation::Permissions).map_err(failed)?;
         file.set_permissions(old.permissions()).map_err(failed)?;
     }
+    watch(Operation::Sync).map_err(failed)?;
     file.sync_all().map_err(failed)?;
-    Ok(Staged(Some((temporary, target))))
+    Ok(Staged(Some(Whole {
+        temporary,
+        target,
+        watch,
+    })))
+}
+
+/// A file whose writes are watched; one that is refused has written a half, as the last one on a full disk may.
+struct Watched {
+    file: File,
+    watch: Watch,
+}
+
+impl Write for Watched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Err(refusal) = (self.watch)(Operation::Write) {
+            self.file.write_all(&bytes[..bytes.len() / 2])?;
+            return Err(refusal);
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// A file that is written and not yet in its place; dropped, it leaves nothing.
 #[must_use = "a staged file appears only when it is published"]
 #[derive(Debug)]
-pub struct Staged(Option<(Temporary, PathBuf)>);
+pub struct Staged(Option<Whole>);
+
+/// All of a file under its passing name.
+#[derive(Debug)]
+struct Whole {
+    temporary: Temporary,
+    target: PathBuf,
+    watch: Watch,
+}
 
 impl Staged {
     /// Puts the file in its place.
     ///
     /// # Errors
-    /// Of [`Kind::Io`], naming the path, when it cannot be renamed to.
+    /// Of [`Kind::Io`], naming the path, when it cannot be renamed to, or when it is in its place but the directory cannot
+    /// be flushed to the disk.
     pub fn publish(self) -> Result<(), Error> {
-        let Some((temporary, target)) = self.0 else {
+        let Some(Whole {
+            temporary,
+            target,
+            watch,
+        }) = self.0
+        else {
             return Ok(());
         };
-        temporary
-            .rename_to(&target)
-            .map_err(|cause| Error::io("cannot write", &target, &cause))?;
-        sync_directory(&target);
-        Ok(())
+        watch(Operation::Rename)
+            .and_then(|()| temporary.rename_to(&target))
+            .and_then(|()| watch(Operation::SyncDirectory))
+            .and_then(|()| sync_directory(&target))
+            .map_err(|cause| Error::io("cannot write", &target, &cause))
     }
 }
 
@@ -124,6 +206,9 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
+/// How much of a file's name its temporary file's has.
+const NAME_KEPT: usize = 40;
+
 /// A file of a passing name, removed when dropped unless it was renamed.
 #[derive(Debug)]
 struct Temporary {
@@ -136,7 +221,7 @@ impl Temporary {
     fn beside(target: &Path) -> io::Result<(Self, File)> {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         // Names have at most 255 bytes; the process and a number make them unique.
-        let name: String = name.chars().take(40).collect();
+        let name: String = name.chars().take(NAME_KEPT).collect();
         let process = std::process::id();
         let mut number = 0;
         loop {
@@ -175,9 +260,45 @@ impl Drop for Temporary {
     }
 }
 
-/// Makes the rename itself durable. Not every system can open a directory; the file is whole in any case.
-fn sync_directory(target: &Path) {
-    if let Ok(directory) = File::open(directory_of(target)) {
-        let _ = directory.sync_all();
+/// Makes the rename itself durable. Not every system can open a directory or flush it; the file is whole in any case.
+fn sync_directory(target: &Path) -> io::Result<()> {
+    let Ok(directory) = File::open(directory_of(target)) else {
+        return Ok(());
+    };
+    match directory.sync_all() {
+        Err(cause)
+            if ![io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported]
+                .contains(&cause.kind()) =>
+        {
+            Err(cause)
+        }
+        _ => Ok(()),
     }
+}
+
+/// Removes what processes left beside `path` that were killed while they wrote it. Only for who knows that no other is
+/// writing it now: see [`Lock`](super::Lock).
+pub fn remove_leftovers(path: &Path) {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Ok(entries) = fs::read_dir(directory_of(&path)) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if is_temporary_of(&entry.file_name().to_string_lossy(), &name) {
+            // Whoever may not remove it can live with it.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether `entry` is `.{name}.{process}-{number}.tmp`. A name that is cut short may be another file's.
+fn is_temporary_of(entry: &str, name: &str) -> bool {
+    let numbers = entry
+        .strip_prefix('.')
+        .and_then(|entry| entry.strip_prefix(name)?.strip_prefix('.'))
+        .and_then(|entry| entry.strip_suffix(".tmp")?.split_once('-'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.chars().count() <= NAME_KEPT
+        && numbers.is_some_and(|(process, number)| is_number(process) && is_number(number))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{FORMAT, MAX_LAYERS, Saved, TargetMeta, Task, fault};
-use crate::error::Error;
+use crate::error::{Error, shown};
 
 /// What the JSON text says, before it is joined with the tensors.
 #[derive(Debug)]
@@ -101,7 +101,8 @@ pub(super) fn from_text(text: &str) -> Result<Header, Error> {
                 "values" => Task::Values,
                 _ => {
                     return fault(format!(
-                        "expected target.task to be classes or values, found {task}"
+                        "expected target.task to be classes or values, found {}",
+                        shown(&task)
                     ));
                 }
             },
@@ -122,17 +123,17 @@ fn layer_header(layer: &Part<'_>) -> Result<LayerHeader, Error> {
 }
 
 /// An object within the JSON text, and the path to it for messages.
-struct Part<'a> {
+pub(super) struct Part<'a> {
     path: String,
     map: &'a Map<String, Value>,
 }
 
 impl<'a> Part<'a> {
-    fn root(value: &'a Value) -> Result<Self, Error> {
+    pub(super) fn root(value: &'a Value) -> Result<Self, Error> {
         Self::of(String::new(), value)
     }
 
-    fn of(path: String, value: &'a Value) -> Result<Self, Error> {
+    pub(super) fn of(path: String, value: &'a Value) -> Result<Self, Error> {
         match value.as_object() {
             Some(map) => Ok(Self { path, map }),
             None => fault(format!(
@@ -151,7 +152,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn get(&self, key: &str) -> Result<&'a Value, Error> {
+    pub(super) fn get(&self, key: &str) -> Result<&'a Value, Error> {
         match self.map.get(key) {
             Some(value) => Ok(value),
             None => fault(format!(
@@ -162,7 +163,7 @@ impl<'a> Part<'a> {
     }
 
     /// The value at the key as `parse` sees it; `what` says what was expected.
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         key: &str,
         what: &str,
@@ -183,17 +184,17 @@ impl<'a> Part<'a> {
         Self::of(self.path_of(key), self.get(key)?)
     }
 
-    fn count(&self, key: &str) -> Result<usize, Error> {
+    pub(super) fn count(&self, key: &str) -> Result<usize, Error> {
         self.read(key, "a whole number", |v| {
             v.as_u64().and_then(|n| usize::try_from(n).ok())
         })
     }
 
-    fn text(&self, key: &str) -> Result<String, Error> {
+    pub(super) fn text(&self, key: &str) -> Result<String, Error> {
         self.read(key, "a text", |v| v.as_str().map(str::to_owned))
     }
 
-    fn list(&self, key: &str) -> Result<&'a Vec<Value>, Error> {
+    pub(super) fn list(&self, key: &str) -> Result<&'a Vec<Value>, Error> {
         self.read(key, "a list", Value::as_array)
     }
 
@@ -208,7 +209,7 @@ impl<'a> Part<'a> {
     }
 
     /// What `read` finds at the key, or `None` where there is null.
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &self,
         key: &str,
         read: impl FnOnce(&Self, &str) -> Result<T, Error>,

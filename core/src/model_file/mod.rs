@@ -17,12 +17,18 @@
 //! before it is used; a fault is told in a sentence that names the file, what was expected and what was found.
 
 mod atomic;
+pub mod checkpoint;
 mod header;
+mod lock;
 mod model;
 mod read;
 mod write;
 
-pub use atomic::{Staged, check_writable, stage, write_atomically};
+pub use atomic::{
+    Operation, Staged, Watch, check_writable, permit, remove_leftovers, stage, stage_watched,
+    write_atomically,
+};
+pub use lock::Lock;
 pub use model::Model;
 pub use read::{from_bytes, read};
 pub use write::{stage_model, to_bytes, write};
@@ -31,7 +37,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, shown};
 use crate::tensor::Matrix;
 
 /// The version of the format that this crate writes, and the only one that it reads.
@@ -42,6 +48,8 @@ pub const METADATA_KEY: &str = "mlp_fast";
 pub const MAX_LAYERS: usize = 1024;
 /// The largest header, in bytes: the names of some hundred thousand columns fit in.
 const MAX_HEADER: usize = 16 << 20;
+/// The most objects in a header: each takes a hundred times the memory of the two bytes that it may be made of.
+const MAX_OBJECTS: usize = 100_000;
 
 /// The content of a model file.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,7 +226,8 @@ impl TargetMeta {
         let mut seen = BTreeSet::new();
         match self.names.iter().find(|&name| !seen.insert(name)) {
             Some(name) if self.task == Task::Classes => fault(format!(
-                "expected each class to have a name of its own, found two classes `{name}`"
+                "expected each class to have a name of its own, found two classes `{}`",
+                shown(name)
             )),
             _ => Ok(()),
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Preprocessing, Saved, SavedLayer, Staged, TargetMeta, Task};
+use super::{Preprocessing, Saved, SavedLayer, Staged, TargetMeta, Task, Watch};
 use crate::dataset::options::Expected;
 use crate::dataset::{Dataset, Inputs, Scaling, Targets};
 use crate::error::{Error, Kind};
@@ -74,7 +74,15 @@ impl Model {
     /// # Errors
     /// As those of [`save`](Self::save).
     pub fn stage(&self, path: &Path) -> Result<Staged, Error> {
-        super::stage_model(path, &self.to_saved())
+        super::stage_model(path, super::permit, &self.to_saved())
+    }
+
+    /// [`stage`](Self::stage) with a watch: see [`stage_watched`](super::stage_watched()).
+    ///
+    /// # Errors
+    /// As those of [`save`](Self::save).
+    pub fn stage_watched(&self, path: &Path, watch: Watch) -> Result<Staged, Error> {
+        super::stage_model(path, watch, &self.to_saved())
     }
 
     /// What data must be like for this model to predict from it or to be measured on it.

@@ -7,8 +7,8 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde_json::Value;
 
 use super::header::{self, Header};
-use super::{MAX_HEADER, METADATA_KEY, Preprocessing, Saved, SavedLayer, fault};
-use crate::error::Error;
+use super::{MAX_HEADER, MAX_OBJECTS, METADATA_KEY, Preprocessing, Saved, SavedLayer, fault};
+use crate::error::{Error, cut, shown};
 use crate::tensor::Matrix;
 
 /// Reads the model at `path`.
@@ -17,14 +17,21 @@ use crate::tensor::Matrix;
 /// When the file cannot be read, is not a safetensors file, is truncated, is not a model of ours or of another format
 /// version, or when its parts do not fit each other.
 pub fn read(path: &Path) -> Result<Saved, Error> {
-    let unreadable = |cause| Error::io("cannot read the model", path, &cause);
+    let bytes = read_file(path, "model")?;
+    from_bytes(&bytes).map_err(|error| error.at(path.display().to_string()))
+}
+
+/// The bytes of the file at `path`, which is a `what`.
+pub(super) fn read_file(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+    let unreadable = |cause| Error::io(&format!("cannot read the {what}"), path, &cause);
     // Reading a device or a pipe to its end may never come to an end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return fault("expected a model file, found something that is not a file")
-            .map_err(|error: Error| error.at(path.display().to_string()));
+        return fault(format!(
+            "expected a {what} file, found something that is not a file"
+        ))
+        .map_err(|error: Error| error.at(path.display().to_string()));
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    from_bytes(&bytes).map_err(|error| error.at(path.display().to_string()))
+    std::fs::read(path).map_err(unreadable)
 }
 
 /// Reads the model in the bytes of a file, such as one compiled into a program.
@@ -51,7 +58,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Saved, Error> {
 }
 
 /// Checks that this is a safetensors file and that it is whole, by its lengths alone.
-fn check_container(bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn check_container(bytes: &[u8]) -> Result<(), Error> {
     let not_ours = "expected a safetensors file, found";
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return match bytes.len() {
@@ -71,6 +78,12 @@ fn check_container(bytes: &[u8]) -> Result<(), Error> {
             "the file is truncated: expected more than {expected} bytes, found {found}"
         ));
     };
+    let objects = header.split(|&byte| byte == b'{').count() - 1;
+    if objects > MAX_OBJECTS {
+        return fault(format!(
+            "{not_ours} a header of {objects} objects, more than {MAX_OBJECTS}"
+        ));
+    }
     let header: Value = match serde_json::from_slice(header) {
         Ok(header) => header,
         Err(cause) => return fault(format!("{not_ours} a header that is not JSON: {cause}")),
@@ -92,9 +105,11 @@ fn check_container(bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn damaged<T>(cause: &SafeTensorError) -> Result<T, Error> {
+pub(super) fn damaged<T>(cause: &SafeTensorError) -> Result<T, Error> {
     fault(format!(
-        "expected a safetensors file, found a damaged one: {cause}"
+        "expected a safetensors file, found a damaged one: {}",
+        // It may quote the file.
+        cut(&cause.to_string(), 200)
     ))
 }
 
@@ -135,7 +150,8 @@ fn join(header: Header, tensors: &SafeTensors<'_>) -> Result<Saved, Error> {
     );
     if let Some(name) = unread.first() {
         return fault(format!(
-            "found the tensor {name}, which the architecture does not speak of"
+            "found the tensor {}, which the architecture does not speak of",
+            shown(name)
         ));
     }
     Ok(Saved {
@@ -152,7 +168,11 @@ fn join(header: Header, tensors: &SafeTensors<'_>) -> Result<Saved, Error> {
 }
 
 /// The values of a tensor of that shape.
-fn take_tensor(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
+pub(super) fn take_tensor(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    shape: &[usize],
+) -> Result<Vec<f32>, Error> {
     let Ok(tensor) = tensors.tensor(name) else {
         return fault(format!(
             "expected a tensor {name} of shape {shape:?}, found none"

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use safetensors::{Dtype, View};
 
-use super::{MAX_HEADER, METADATA_KEY, Saved, Staged, fault, header, stage};
+use super::{MAX_HEADER, METADATA_KEY, Saved, Staged, Watch, fault, header, permit, stage_watched};
 use crate::error::Error;
 use crate::tensor::Matrix;
 
@@ -15,17 +15,17 @@ use crate::tensor::Matrix;
 /// # Errors
 /// When the parts of the model do not fit each other or hold numbers that are not finite, or when the file cannot be written.
 pub fn write(path: &Path, saved: &Saved) -> Result<(), Error> {
-    stage_model(path, saved)?.publish()
+    stage_model(path, permit, saved)?.publish()
 }
 
-/// The first half of [`write`](write()): see [`stage`](super::stage()).
+/// The first half of [`write`](write()), watched: see [`stage_watched`](super::stage_watched()).
 ///
 /// # Errors
 /// As those of [`write`](write()).
-pub fn stage_model(path: &Path, saved: &Saved) -> Result<Staged, Error> {
+pub fn stage_model(path: &Path, watch: Watch, saved: &Saved) -> Result<Staged, Error> {
     let place = |error: Error| error.at(path.display().to_string());
     let bytes = to_bytes(saved).map_err(place)?;
-    stage(path, |file| file.write_all(&bytes))
+    stage_watched(path, watch, |file| file.write_all(&bytes))
 }
 
 /// The bytes of the file: the same for equal models.

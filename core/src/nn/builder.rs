@@ -1,9 +1,10 @@
 //! A network layer by layer.
 
-use super::{Init, Layer, Network};
+use super::init::{Fan, Numbers};
+use super::{DrawOrder, Init, Layer, Network};
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
-use crate::rng::Rng;
+use crate::rng::{LegacyRandom, Rng};
 use crate::tensor::activation::Activation;
 use crate::tensor::padded;
 
@@ -16,9 +17,12 @@ const MOST_WEIGHTS: usize = 1 << 31;
 pub struct Builder {
     inputs: usize,
     layers: Vec<Plan>,
-    /// The dropout of the layer that comes next.
+    /// The dropout of the layer that comes next, and its own initialiser.
     dropout: f32,
+    next_init: Option<Init>,
     init: Init,
+    bias_init: Init,
+    order: DrawOrder,
     seed: u64,
     isa: Option<Isa>,
 }
@@ -29,6 +33,7 @@ struct Plan {
     activation: Activation,
     bias: bool,
     dropout: f32,
+    init: Option<Init>,
 }
 
 impl Builder {
@@ -37,7 +42,10 @@ impl Builder {
             inputs,
             layers: Vec::new(),
             dropout: 0.0,
+            next_init: None,
             init: Init::Auto,
+            bias_init: Init::Zeros,
+            order: DrawOrder::OutIn,
             seed: 1,
             isa: None,
         }
@@ -57,11 +65,13 @@ impl Builder {
 
     fn layer(mut self, units: usize, activation: Activation, bias: bool) -> Self {
         let dropout = std::mem::take(&mut self.dropout);
+        let init = self.next_init.take();
         self.layers.push(Plan {
             units,
             activation,
             bias,
             dropout,
+            init,
         });
         self
     }
@@ -78,6 +88,27 @@ impl Builder {
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
         self.init = init;
+        self
+    }
+
+    /// The distribution of the first weights of the layer that comes next, in place of the one for all.
+    #[must_use]
+    pub fn next_init(mut self, init: Init) -> Self {
+        self.next_init = Some(init);
+        self
+    }
+
+    /// The distribution of the first biases of all layers (zeros unless said).
+    #[must_use]
+    pub fn bias_init(mut self, init: Init) -> Self {
+        self.bias_init = init;
+        self
+    }
+
+    /// The order in which the weights of a layer are drawn.
+    #[must_use]
+    pub fn draw_order(mut self, order: DrawOrder) -> Self {
+        self.order = order;
         self
     }
 
@@ -101,22 +132,35 @@ impl Builder {
     /// When there is no layer, one without inputs or units or too many, a dropout rate outside 0 <= rate < 1 or after
     /// the last layer, a bad number of an activation or initialiser, or a bad `MLP_FAST_ISA`.
     pub fn build(self) -> Result<Network, Error> {
+        let mut random = Rng::stream(self.seed, "init");
+        self.draw(&mut random)
+    }
+
+    /// The network, its weights drawn from `NumPy`'s legacy generator: layer by layer, the weights in the
+    /// [`draw_order`](Self::draw_order), then the biases. Zeros and constants take no draw; the seed is of no account.
+    ///
+    /// # Errors
+    /// As those of [`build`](Self::build).
+    pub fn build_from(self, random: &mut LegacyRandom) -> Result<Network, Error> {
+        self.draw(random)
+    }
+
+    fn draw(self, random: &mut dyn Numbers) -> Result<Network, Error> {
         // All of it before the first weight is drawn: a fault in the last layer is told at once.
         self.check()?;
         let isa = self.isa.map_or_else(Isa::detect, Ok)?;
-        let mut rng = Rng::stream(self.seed, "init");
         let mut inputs = self.inputs;
         let mut layers = Vec::with_capacity(self.layers.len());
         for plan in self.layers {
-            let weight = self
-                .init
-                .draw(inputs, plan.units, plan.activation, &mut rng);
-            layers.push(Layer::new(
-                &weight,
-                plan.bias,
-                plan.activation,
-                plan.dropout,
-            ));
+            let fan = Fan {
+                inputs,
+                outputs: plan.units,
+                activation: plan.activation,
+            };
+            let init = plan.init.unwrap_or(self.init);
+            let weight = init.weights(fan, self.order, random);
+            let bias = plan.bias.then(|| self.bias_init.biases(fan, random));
+            layers.push(Layer::new(&weight, bias, plan.activation, plan.dropout));
             inputs = plan.units;
         }
         Ok(Network { layers, isa })
@@ -130,7 +174,13 @@ impl Builder {
         if self.dropout != 0.0 {
             return fault("dropout after the last layer would only blur the answer".into());
         }
-        self.init.check()?;
+        if self.next_init.is_some() {
+            return fault("there is no layer after the last to draw weights for".into());
+        }
+        let own = self.layers.iter().filter_map(|plan| plan.init);
+        for init in own.chain([self.init, self.bias_init]) {
+            init.check()?;
+        }
         let mut inputs = self.inputs;
         let mut floats = 0_usize;
         for (l, plan) in self.layers.iter().enumerate() {
@@ -149,12 +199,7 @@ impl Builder {
                     plan.units
                 ));
             }
-            if !(0.0..1.0).contains(&plan.dropout) {
-                return fault(format!(
-                    "dropout must be at least 0 and less than 1, not {}",
-                    plan.dropout
-                ));
-            }
+            check_dropout(plan.dropout)?;
             plan.activation.check()?;
             // Panels of whole lines; while a layer is made its weights exist three times.
             floats = floats.saturating_add(3 * inputs * padded(plan.units));
@@ -165,4 +210,15 @@ impl Builder {
             "a network of this size",
         )
     }
+}
+
+/// Whether so large a share can be dropped.
+pub(super) fn check_dropout(rate: f32) -> Result<(), Error> {
+    if (0.0..1.0).contains(&rate) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Setting,
+        format!("dropout must be at least 0 and less than 1, not {rate}"),
+    ))
 }

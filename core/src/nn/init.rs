@@ -9,14 +9,18 @@
 //! | `lecun-normal`, `lecun-uniform` | variance 1 / `n_in` | `LeCun` et al. 1998 |
 //! | `normal:s` | N(0, s^2) | |
 //! | `uniform:a` | U(-a, a) | |
+//! | `constant:c` | c | |
 //! | `zeros` | 0 | |
 //! | `auto` | `he-normal` before relu and its kin, else `glorot-uniform` | |
 //!
-//! Biases start at zero. An initialiser is added here and nowhere else.
+//! The normal ones are s times a standard normal number, the uniform ones low + (high - low) times one of [0, 1), in f64;
+//! then they are rounded to f32. Biases start at zero unless told otherwise; `n_in` and `n_out` are their layer's.
+//!
+//! An initialiser is added here and nowhere else.
 
 use crate::choice;
 use crate::error::{Error, Kind};
-use crate::rng::Rng;
+use crate::rng::{LegacyRandom, Rng};
 use crate::tensor::Matrix;
 use crate::tensor::activation::Activation;
 
@@ -39,15 +43,17 @@ pub enum Init {
     /// Uniform of variance 1 / `n_in`.
     LecunUniform,
     /// N(0, s^2), s given.
-    Normal(f32),
+    Normal(f64),
     /// U(-a, a), a given.
-    Uniform(f32),
+    Uniform(f64),
+    /// All this number.
+    Constant(f64),
     /// All zero.
     Zeros,
 }
 
 impl Init {
-    /// All names; `normal` and `uniform` take a number: "normal:0.01".
+    /// All names; `normal`, `uniform` and `constant` take a number: "normal:0.01".
     pub const NAMES: &[&str] = &[
         "auto",
         "he-normal",
@@ -58,6 +64,7 @@ impl Init {
         "lecun-uniform",
         "normal",
         "uniform",
+        "constant",
         "zeros",
     ];
 
@@ -73,20 +80,22 @@ impl Init {
             Self::LecunUniform => "lecun-uniform".into(),
             Self::Normal(s) => format!("normal:{s}"),
             Self::Uniform(a) => format!("uniform:{a}"),
+            Self::Constant(c) => format!("constant:{c}"),
             Self::Zeros => "zeros".into(),
         }
     }
 
-    /// The initialiser of that [`name`](Self::name); without a number, `normal` and `uniform` take 1.
+    /// The initialiser of that [`name`](Self::name); without a number, `normal`, `uniform` and `constant` take 1.
     ///
     /// # Errors
-    /// When there is no such name, or the number is not positive.
+    /// When there is no such name, or the number cannot be used.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let what = "initialiser";
         let (name, number) = choice::parse(what, Self::NAMES, text)?;
         let init = match (name, number) {
             ("normal", s) => Self::Normal(s.unwrap_or(1.0)),
             ("uniform", a) => Self::Uniform(a.unwrap_or(1.0)),
+            ("constant", c) => Self::Constant(c.unwrap_or(1.0)),
             (_, Some(_)) => return Err(choice::no_number(what, text)),
             ("auto", _) => Self::Auto,
             ("he-normal", _) => Self::HeNormal,
@@ -105,34 +114,57 @@ impl Init {
     /// Whether the number, if there is one, can be used.
     ///
     /// # Errors
-    /// When it is not positive and finite.
+    /// When it is not a finite f32, or, of a width, not positive.
     pub fn check(self) -> Result<(), Error> {
-        match self {
-            Self::Normal(x) | Self::Uniform(x) if !(x > 0.0 && x.is_finite()) => Err(Error::new(
+        let fault = |need| {
+            Err(Error::new(
                 Kind::Setting,
-                format!("initialiser `{}` needs a positive number", self.name()),
-            )),
+                format!("initialiser `{}` needs {need}", self.name()),
+            ))
+        };
+        match self {
+            Self::Normal(x) | Self::Uniform(x) if !(x > 0.0 && (x as f32).is_finite()) => {
+                fault("a positive number")
+            }
+            Self::Constant(c) if !(c as f32).is_finite() => fault("a finite number"),
             _ => Ok(()),
         }
     }
 
-    /// The weights `[outputs, inputs]` of a layer with that activation, drawn row by row.
-    pub(super) fn draw(
-        self,
-        inputs: usize,
-        outputs: usize,
-        activation: Activation,
-        rng: &mut Rng,
-    ) -> Matrix {
-        let (fan_in, both) = (inputs as f64, (inputs + outputs) as f64);
-        let normal = |rng: &mut Rng, variance: f64| (variance.sqrt() * rng.normal()) as f32;
-        let uniform = |rng: &mut Rng, variance: f64| {
-            let limit = (3.0 * variance).sqrt();
-            rng.between(-limit, limit) as f32
-        };
+    /// The weights `[outputs, inputs]` of a layer.
+    pub(super) fn weights(self, fan: Fan, order: DrawOrder, random: &mut dyn Numbers) -> Matrix {
+        let Fan {
+            inputs, outputs, ..
+        } = fan;
+        let mut draw = || self.number(fan, random) as f32;
+        match order {
+            DrawOrder::OutIn => Matrix::from_fn(outputs, inputs, |_, _| draw()),
+            DrawOrder::InOut => {
+                let drawn = Matrix::from_fn(inputs, outputs, |_, _| draw());
+                Matrix::from_fn(outputs, inputs, |o, i| drawn.row(i)[o])
+            }
+        }
+    }
+
+    /// The biases of a layer, one for each output.
+    pub(super) fn biases(self, fan: Fan, random: &mut dyn Numbers) -> Vec<f32> {
+        let draw = |_| self.number(fan, random) as f32;
+        (0..fan.outputs).map(draw).collect()
+    }
+
+    fn number(self, fan: Fan, random: &mut dyn Numbers) -> f64 {
+        let Fan {
+            inputs,
+            outputs,
+            activation,
+        } = fan;
+        let (inputs, both) = (inputs as f64, (inputs + outputs) as f64);
+        // Half the width of a uniform distribution of that variance.
+        let limit = |variance: f64| (3.0 * variance).sqrt();
         let init = match self {
             Self::Auto => match activation {
                 Activation::Relu
+                | Activation::StraightThroughRelu
                 | Activation::LeakyRelu(_)
                 | Activation::Elu(_)
                 | Activation::Gelu
@@ -141,16 +173,70 @@ impl Init {
             },
             other => other,
         };
-        Matrix::from_fn(outputs, inputs, |_, _| match init {
-            Self::HeNormal => normal(rng, 2.0 / fan_in),
-            Self::HeUniform => uniform(rng, 2.0 / fan_in),
-            Self::GlorotNormal => normal(rng, 2.0 / both),
-            Self::GlorotUniform | Self::Auto => uniform(rng, 2.0 / both),
-            Self::LecunNormal => normal(rng, 1.0 / fan_in),
-            Self::LecunUniform => uniform(rng, 1.0 / fan_in),
-            Self::Normal(s) => normal(rng, f64::from(s) * f64::from(s)),
-            Self::Uniform(a) => rng.between(-f64::from(a), f64::from(a)) as f32,
-            Self::Zeros => 0.0,
-        })
+        let (normal, width) = match init {
+            Self::HeNormal => (true, (2.0 / inputs).sqrt()),
+            Self::GlorotNormal => (true, (2.0 / both).sqrt()),
+            Self::LecunNormal => (true, (1.0 / inputs).sqrt()),
+            Self::Normal(s) => (true, s),
+            Self::HeUniform => (false, limit(2.0 / inputs)),
+            Self::GlorotUniform | Self::Auto => (false, limit(2.0 / both)),
+            Self::LecunUniform => (false, limit(1.0 / inputs)),
+            Self::Uniform(a) => (false, a),
+            Self::Constant(c) => return c,
+            Self::Zeros => return 0.0,
+        };
+        if normal {
+            width * random.normal()
+        } else {
+            random.between(-width, width)
+        }
+    }
+}
+
+/// The shape of a layer, and what becomes of its sums.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fan {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) activation: Activation,
+}
+
+/// The order in which the weights of a layer are drawn. It decides which number becomes which weight, nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DrawOrder {
+    /// As a matrix `[outputs, inputs]`, row by row: the weights of the first unit, then those of the second.
+    /// `randn(n_out, n_in)` in `NumPy`.
+    #[default]
+    OutIn,
+    /// As a matrix `[inputs, outputs]`, row by row: the weights of the first input to all units, then those of the second.
+    /// `randn(n_in, n_out)` in `NumPy`.
+    InOut,
+}
+
+/// Where the numbers come from.
+pub(super) trait Numbers {
+    /// Uniform in [low, high).
+    fn between(&mut self, low: f64, high: f64) -> f64;
+    /// Standard normal.
+    fn normal(&mut self) -> f64;
+}
+
+impl Numbers for Rng {
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        Self::between(self, low, high)
+    }
+
+    fn normal(&mut self) -> f64 {
+        Self::normal(self)
+    }
+}
+
+impl Numbers for LegacyRandom {
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        self.uniform(low, high)
+    }
+
+    fn normal(&mut self) -> f64 {
+        self.randn()
     }
 }

@@ -6,10 +6,12 @@ pub mod loss;
 mod network;
 mod predict;
 pub mod target;
+pub mod walk;
 
 pub use builder::Builder;
-pub use init::Init;
+pub use init::{DrawOrder, Init};
 pub use loss::{Loss, RowLoss};
 pub use network::{Layer, Network};
 pub use predict::Scratch;
 pub use target::Target;
+pub use walk::Walk;

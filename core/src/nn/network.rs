@@ -2,6 +2,8 @@
 //! `[outputs, inputs]`, as `PyTorch` has them.
 
 use super::Builder;
+use super::builder::check_dropout;
+use crate::error::Error;
 use crate::isa::Isa;
 use crate::tensor::activation::Activation;
 use crate::tensor::gemm::{Operand, Panels};
@@ -20,11 +22,16 @@ pub struct Layer {
 }
 
 impl Layer {
-    pub(super) fn new(weight: &Matrix, bias: bool, activation: Activation, dropout: f32) -> Self {
+    pub(super) fn new(
+        weight: &Matrix,
+        bias: Option<Vec<f32>>,
+        activation: Activation,
+        dropout: f32,
+    ) -> Self {
         let panels = Panels::pack(Operand::Transposed(weight.view()));
         Self {
-            bias: bias.then(|| vec![0.0; panels.n()]),
             finite: is_finite(&panels),
+            bias,
             panels,
             activation,
             dropout,
@@ -178,6 +185,20 @@ impl Network {
         if let Some(own) = &mut layer.bias {
             own.copy_from_slice(bias);
         }
+    }
+
+    /// Gives layer `l` (from 0) another rate at which its inputs are dropped in training.
+    ///
+    /// # Errors
+    /// When the rate is not at least 0 and less than 1.
+    ///
+    /// # Panics
+    /// When there is no such layer.
+    #[track_caller]
+    pub fn set_dropout(&mut self, l: usize, rate: f32) -> Result<(), Error> {
+        check_dropout(rate)?;
+        self.layers[l].dropout = rate;
+        Ok(())
     }
 
     /// The greatest number of lines that a row of any layer's outputs takes.

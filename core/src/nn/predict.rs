@@ -5,11 +5,12 @@
 //! is made for all rows of the block, give the same outputs.
 
 use super::Network;
-use crate::dataset::{Inputs, ListNonZeros, MOST_COLUMNS, room_for_list};
+use crate::dataset::{Inputs, ListPairs, MOST_COLUMNS, pair_of, room_for_pairs};
 use crate::isa::Isa;
 use crate::team;
-use crate::tensor::gemm::{Epilogue, NonZeroColumns, RowsByPanels, Segment, SparseRowsByPanels};
+use crate::tensor::gemm::{Epilogue, RowsByPanels, Segment, SparseRowsByPanels};
 use crate::tensor::matrix::Aligned;
+use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, MatMut, Matrix, padded};
 
 /// Rows that go through the layers together, so that they stay in the second-level cache.
@@ -29,57 +30,9 @@ const FLOPS_PER_THREAD: usize = 4 << 20;
 pub struct Scratch {
     input: Aligned,
     rooms: [Aligned; 2],
-    lists: Lists,
-}
-
-/// The columns of each row's inputs that are not zero.
-#[derive(Clone, Debug)]
-struct Lists {
-    /// [`room_for_list`] for each row, of which the first `counts` of the row are in use. Empty where the inputs are too
-    /// many to be listed.
-    columns: Vec<u16>,
-    counts: Vec<usize>,
-    inputs: usize,
-}
-
-impl Lists {
-    fn of(network: &Network, rows: usize) -> Self {
-        let inputs = network.inputs();
-        let listed = if inputs <= MOST_COLUMNS { rows } else { 0 };
-        Self {
-            columns: vec![0; listed * room_for_list(inputs)],
-            counts: vec![0; rows],
-            inputs,
-        }
-    }
-
-    /// Lists what is not zero in the first rows of `input`; whether it is at most one number in `one_in`.
-    fn list(&mut self, isa: Isa, input: &[f32], rows: usize, one_in: usize) -> bool {
-        if self.columns.is_empty() {
-            return false;
-        }
-        let (inputs, mut found) = (self.inputs, 0);
-        let lists = self.columns.chunks_exact_mut(room_for_list(inputs));
-        let rows_of = input.chunks_exact(padded(inputs)).take(rows);
-        for ((list, count), row) in lists.zip(&mut self.counts).zip(rows_of) {
-            *count = isa.dispatch(ListNonZeros {
-                row: &row[..inputs],
-                columns: list,
-            });
-            found += *count;
-            if found * one_in > rows * inputs {
-                return false;
-            }
-        }
-        true
-    }
-}
-
-impl NonZeroColumns for &Lists {
-    #[inline(always)]
-    fn row(&self, r: usize) -> &[u16] {
-        &self.columns[r * room_for_list(self.inputs)..][..self.counts[r]]
-    }
+    /// The rows without their zeros, and room to list where they are not; none where the inputs are too many.
+    sparse: SparseRows,
+    indices: Vec<u16>,
 }
 
 impl Scratch {
@@ -90,11 +43,42 @@ impl Scratch {
 
     fn of(network: &Network, rows: usize) -> Self {
         let width = network.widest() * LINE;
+        let listed = network.inputs() <= MOST_COLUMNS;
+        let room = if listed {
+            room_for_pairs(network.inputs())
+        } else {
+            0
+        };
         Self {
             input: Aligned::zeroed(rows * padded(network.inputs())),
             rooms: [Aligned::zeroed(rows * width), Aligned::zeroed(rows * width)],
-            lists: Lists::of(network, rows),
+            sparse: SparseRows::with_capacity(if listed { rows } else { 0 }, rows * room),
+            indices: vec![0; room],
         }
+    }
+}
+
+impl Scratch {
+    /// Takes the zeros out of the first rows of the input; whether at most one pair of numbers in `one_in` is left.
+    fn leave_zeros_out(&mut self, isa: Isa, rows: usize, inputs: usize, one_in: usize) -> bool {
+        if self.indices.is_empty() {
+            return false;
+        }
+        self.sparse.clear();
+        let mut left = rows * inputs.div_ceil(2) / one_in;
+        for row in self.input.chunks_exact(padded(inputs)).take(rows) {
+            let row = &row[..inputs];
+            let indices = &mut self.indices[..];
+            let count = isa.dispatch(ListPairs { row, indices });
+            if count > left {
+                return false;
+            }
+            left -= count;
+            let indices = &self.indices[..count];
+            let pairs = indices.iter().map(|&i| pair_of(row, i));
+            self.sparse.push(indices, pairs);
+        }
+        true
     }
 }
 
@@ -156,7 +140,7 @@ impl Network {
         for (out, first) in out.chunks_mut(ROWS * stride).zip((first..).step_by(ROWS)) {
             let rows = out.len() / stride;
             let gathered = MatMut::new(&mut scratch.input, rows, self.inputs(), wide);
-            inputs.gather_range_on(self.isa, first..first + rows, gathered);
+            inputs.gather_on(self.isa, first..first + rows, gathered);
             out.copy_from_slice(self.forward(&mut scratch, rows, ONE_IN_BLOCK));
         }
     }
@@ -189,7 +173,7 @@ impl Network {
     /// where at most one input in `one_in` is not zero.
     fn forward<'s>(&self, scratch: &'s mut Scratch, rows: usize, one_in: usize) -> &'s [f32] {
         let skip = self.layers[0].is_finite()
-            && scratch.lists.list(self.isa, &scratch.input, rows, one_in);
+            && scratch.leave_zeros_out(self.isa, rows, self.inputs(), one_in);
         for (l, layer) in self.layers.iter().enumerate() {
             // The two rooms take turns.
             let [even, odd] = &mut scratch.rooms;
@@ -211,10 +195,8 @@ impl Network {
             };
             if l == 0 && skip {
                 self.isa.dispatch(SparseRowsByPanels {
-                    a,
-                    a_stride,
-                    rows,
-                    columns: &scratch.lists,
+                    a: &scratch.sparse,
+                    turned: None,
                     segments,
                     c,
                     c_stride,

@@ -80,8 +80,8 @@ impl Penalty {
     /// # Errors
     /// When one is negative, infinite or NaN.
     pub fn check(self) -> Result<(), Error> {
-        in_range("penalty", "l1", self.l1, Range::NotNegative)?;
-        in_range("penalty", "l2", self.l2, Range::NotNegative)
+        in_range("the penalty", "l1", self.l1, Range::NotNegative)?;
+        in_range("the penalty", "l2", self.l2, Range::NotNegative)
     }
 }
 
@@ -98,21 +98,19 @@ enum Range {
 fn in_range(owner: &str, key: &str, value: f64, range: Range) -> Result<(), Error> {
     let f32_value = value as f32;
     let (good, need) = match range {
-        Range::NotNegative => (f32_value >= 0.0, "a finite f32, not negative"),
+        Range::NotNegative => (f32_value >= 0.0, "a finite f32 of 0 or more"),
         Range::Share => (
             value >= 0.0 && f32_value < 1.0,
-            "a number from 0 up to but not 1",
+            "a number from 0 to below 1",
         ),
         Range::Positive => (f32_value >= f32::MIN_POSITIVE, "a finite f32 above 0"),
     };
     if good && f32_value.is_finite() {
         return Ok(());
     }
-    Err(Error::new(
-        Kind::Setting,
-        // {:?} writes 1e300 as such, and not in 301 digits.
-        format!("{owner}: {key} is {value:?}, and must be {need}"),
-    ))
+    // {:?} writes 1e300 as such, and not in 301 digits. Whoever has a better name for the setting puts it in its place.
+    let message = format!("expected {need}, found {value:?}");
+    Err(Error::new(Kind::Setting, message).at(format!("{key} of {owner}")))
 }
 
 impl Optimizer {

@@ -6,6 +6,7 @@
 //! | `sigmoid` | 1 / (1 + e^-z) | y (1 - y) |
 //! | `tanh` | tanh z | 1 - y^2 |
 //! | `relu` | z, 0 where z <= 0 | 1, 0 where y <= 0 |
+//! | `straight-through-relu` | z, 0 where z <= 0 | 1 |
 //! | `leaky-relu:a` | z, a z where z <= 0 | 1, a where y <= 0 |
 //! | `elu:a` | z, a (e^z - 1) where z <= 0 | 1, y + a where y <= 0 |
 //! | `gelu` | z s, s = sigmoid(2 u), u = sqrt(2 / pi) (z + 0.044715 z^3) | s + z s (1 - s) 2 u' |
@@ -15,6 +16,8 @@
 //! All but gelu and silu know f' from the output y, so that z need not be kept. `gelu` is the tanh form of Hendrycks &
 //! Gimpel 2016 (what `PyTorch` calls `approximate='tanh'`), written with 1 + tanh u = 2 sigmoid(2 u), which keeps the
 //! left tail accurate; it is not the form with erf. `elu` is Clevert et al. 2016, `silu` Elfwing et al. 2018 (swish).
+//! `straight-through-relu` takes the gradient of the output for that of z, the straight-through estimator of Bengio et al.
+//! 2013: a unit that is off still learns.
 //!
 //! `ReLU` and its family are selects on z <= 0, not maxima, so NaN passes, on every instruction set alike.
 //!
@@ -40,6 +43,8 @@ pub enum Activation {
     Tanh,
     /// f(z) = z, or 0 where z <= 0.
     Relu,
+    /// f(z) = z, or 0 where z <= 0, with a derivative taken to be 1 everywhere.
+    StraightThroughRelu,
     /// f(z) = z, or this slope times z where z <= 0.
     LeakyRelu(f32),
     /// f(z) = z, or this size times (e^z - 1) where z <= 0.
@@ -63,6 +68,7 @@ impl Activation {
         "sigmoid",
         "tanh",
         "relu",
+        "straight-through-relu",
         "leaky-relu",
         "elu",
         "gelu",
@@ -77,6 +83,7 @@ impl Activation {
             Self::Sigmoid => "sigmoid".into(),
             Self::Tanh => "tanh".into(),
             Self::Relu => "relu".into(),
+            Self::StraightThroughRelu => "straight-through-relu".into(),
             Self::LeakyRelu(slope) => format!("leaky-relu:{slope}"),
             Self::Elu(size) => format!("elu:{size}"),
             Self::Gelu => "gelu".into(),
@@ -92,6 +99,7 @@ impl Activation {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let what = "activation";
         let (name, number) = choice::parse(what, Self::NAMES, text)?;
+        let number = number.map(|number| number as f32);
         let activation = match (name, number) {
             ("leaky-relu", slope) => Self::LeakyRelu(slope.unwrap_or(0.01)),
             ("elu", size) => Self::Elu(size.unwrap_or(1.0)),
@@ -100,6 +108,7 @@ impl Activation {
             ("sigmoid", _) => Self::Sigmoid,
             ("tanh", _) => Self::Tanh,
             ("relu", _) => Self::Relu,
+            ("straight-through-relu", _) => Self::StraightThroughRelu,
             ("gelu", _) => Self::Gelu,
             ("silu", _) => Self::Silu,
             ("softmax", _) => Self::Softmax,
@@ -169,7 +178,7 @@ pub fn activation_forward<S: Simd>(simd: S, act: Activation, row: &mut [f32], co
             #[inline(always)]
             |z| tanh(simd, z),
         ),
-        Activation::Relu => map::<S>(
+        Activation::Relu | Activation::StraightThroughRelu => map::<S>(
             row,
             #[inline(always)]
             |z| {
@@ -250,7 +259,7 @@ pub fn activation_backward<S: Simd>(
     );
     let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
     match act {
-        Activation::Identity => {}
+        Activation::Identity | Activation::StraightThroughRelu => {}
         Activation::Sigmoid => map_back::<S>(
             saved,
             d,

@@ -1,11 +1,13 @@
 //! The tensor core: matrices, GEMM, and the elementwise kernels under the network. Imports `isa` and `error` only.
 
 pub mod activation;
+pub mod curve;
 pub mod gemm;
 pub mod math;
 pub mod matrix;
 pub mod peak;
 pub mod reduce;
 pub mod softmax;
+pub mod sparse;
 
 pub use matrix::{LINE, MatMut, MatRef, Matrix, padded};

@@ -6,42 +6,83 @@
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
-use super::layer_rows::{HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
+use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
 use super::mask::{Draw, Mask, MaskRow};
 use super::share::Share;
 use crate::dataset::{Inputs, NonZeros, Targets};
 use crate::isa::Isa;
-use crate::nn::{Loss, Network, RowLoss};
+use crate::nn::{Network, RowLoss};
 use crate::team::MOST_THREADS;
 use crate::tensor::MatMut;
-use crate::tensor::gemm::{
-    Epilogue, NonZeroColumns, Rows, RowsByPanels, Segment, SparseRowsByPanels,
-};
+use crate::tensor::gemm::{Epilogue, Rows, RowsByPanels, Segment, SparsePiece, SparseRowsByPanels};
 use crate::tensor::matrix::Aligned;
+use crate::tensor::sparse::{SparseColumns, SparseRows};
 
 /// All members' shares, held for reading.
 pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>; MOST_THREADS];
 
-/// Rows of the training data.
+/// Data whose rows are met.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Batch<'a> {
+pub(super) struct Source<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) targets: &'a Targets,
-    /// Where the inputs are not zero, if they mostly are.
+    /// The inputs without their zeros, if they mostly are zero.
     pub(super) non_zeros: Option<&'a NonZeros>,
-    pub(super) indices: &'a [u32],
 }
 
-/// The lists of a batch's rows.
-struct Lists<'a> {
-    non_zeros: &'a NonZeros,
-    indices: &'a [u32],
+/// The inputs of the rows.
+#[derive(Debug)]
+enum Given {
+    Dense {
+        rows: Aligned,
+        stride: usize,
+    },
+    Sparse {
+        rows: SparseRows,
+        /// Written on the way forward.
+        columns: SparseColumns,
+    },
 }
 
-impl NonZeroColumns for Lists<'_> {
-    #[inline(always)]
-    fn row(&self, r: usize) -> &[u16] {
-        self.non_zeros.row(self.indices[r] as usize)
+impl Given {
+    /// Takes in rows of the data.
+    fn gather(
+        &mut self,
+        isa: Isa,
+        source: &Source<'_>,
+        indices: impl ExactSizeIterator<Item = usize> + Clone,
+    ) {
+        match (self, source.non_zeros) {
+            (Self::Sparse { rows, columns }, Some(non_zeros)) => {
+                columns.clear();
+                source
+                    .inputs
+                    .gather_sparse_on(isa, non_zeros, indices, rows);
+            }
+            (Self::Dense { rows, stride }, _) => {
+                let out = MatMut::new(rows, indices.len(), source.inputs.cols(), *stride);
+                source.inputs.gather_on(isa, indices, out);
+            }
+            (Self::Sparse { .. }, None) => unreachable!("all data of a run are sparse, or none"),
+        }
+    }
+
+    /// Drops what the mask drops of the first `rows` rows of `cols` numbers.
+    fn drop(&mut self, isa: Isa, mask: Mask<'_>, rows: usize, cols: usize) {
+        match self {
+            Self::Dense { rows: data, stride } => {
+                for (r, row) in data.chunks_mut(*stride).take(rows).enumerate() {
+                    let row = &mut row[..cols];
+                    isa.dispatch(MaskRow { mask, r, row });
+                }
+            }
+            Self::Sparse { rows: rows_of, .. } => {
+                for r in 0..rows {
+                    let (indices, pairs) = rows_of.row_mut(r);
+                    mask.apply_to_pairs(r, cols, indices, pairs);
+                }
+            }
+        }
     }
 }
 
@@ -49,25 +90,41 @@ impl NonZeroColumns for Lists<'_> {
 #[derive(Debug)]
 pub(super) struct Block {
     isa: Isa,
-    loss: Loss,
+    aim: Aim,
     rows: usize,
-    input: Aligned,
-    input_stride: usize,
+    capacity: usize,
+    given: Given,
     input_dropout: f32,
     layers: Vec<LayerRows>,
     results: Vec<RowLoss>,
 }
 
 impl Block {
-    /// Room for `capacity` rows; `results` is how many rows' losses it can hold.
-    pub(super) fn new(network: &Network, loss: Loss, capacity: usize, results: usize) -> Self {
-        let input_stride = odd_lines(network.inputs());
+    /// Room for `capacity` rows, whose inputs have at most `longest` pairs other than zero each, if they are to be
+    /// kept so; `results` is how many rows' losses it can hold.
+    pub(super) fn new(
+        network: &Network,
+        aim: Aim,
+        capacity: usize,
+        longest: Option<usize>,
+        results: usize,
+    ) -> Self {
+        let stride = odd_lines(network.inputs());
         Self {
             isa: network.isa(),
-            loss,
+            aim,
             rows: 0,
-            input: Aligned::zeroed(capacity * input_stride),
-            input_stride,
+            capacity,
+            given: match longest {
+                Some(longest) => Given::Sparse {
+                    rows: SparseRows::with_capacity(capacity, capacity * longest),
+                    columns: SparseColumns::new(network.inputs(), capacity),
+                },
+                None => Given::Dense {
+                    rows: Aligned::zeroed(capacity * stride),
+                    stride,
+                },
+            },
             input_dropout: network.layers()[0].dropout(),
             layers: (0..network.layers().len())
                 .map(|l| LayerRows::new(network, l, capacity))
@@ -101,36 +158,32 @@ impl Block {
     }
 
     /// Takes the rows `indices` of the data forward, then their gradients back to every layer's z.
-    pub(super) fn meet(&mut self, shares: &Shares<'_>, batch: &Batch<'_>, draw: Draw) {
-        self.rows = batch.indices.len();
+    pub(super) fn meet(
+        &mut self,
+        shares: &Shares<'_>,
+        source: &Source<'_>,
+        indices: &[u32],
+        draw: Draw<'_>,
+    ) {
+        self.rows = indices.len();
+        let rows = indices.iter().map(|&i| i as usize);
+        self.given.gather(self.isa, source, rows);
         if self.rows == 0 {
             return;
         }
-        let inputs = batch.inputs.cols();
-        batch.inputs.gather_on(
-            self.isa,
-            batch.indices,
-            MatMut::new(&mut self.input, self.rows, inputs, self.input_stride),
-        );
         if self.input_dropout > 0.0 {
-            let rows = self
-                .input
-                .chunks_mut(self.input_stride)
-                .take(self.rows)
-                .map(|row| &mut row[..inputs]);
             let mask = Mask::new(draw, 0, self.input_dropout);
-            for (r, row) in rows.enumerate() {
-                self.isa.dispatch(MaskRow { mask, r, row });
-            }
+            self.given
+                .drop(self.isa, mask, self.rows, source.inputs.cols());
         }
-        self.forward(shares, Some((batch, draw)));
+        self.forward(shares, Some(draw));
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
         self.isa.dispatch(OutputDelta {
-            loss: self.loss,
+            aim: self.aim,
             rows: self.rows,
-            targets: batch.targets,
-            indices: batch.indices,
+            targets: source.targets,
+            indices,
             layer,
             results: &mut self.results,
         });
@@ -169,18 +222,17 @@ impl Block {
     pub(super) fn measure(
         &mut self,
         shares: &Shares<'_>,
-        data: (&Inputs, &Targets),
+        source: &Source<'_>,
         range: Range<usize>,
         done: usize,
     ) {
         self.rows = range.len();
-        let inputs = MatMut::new(&mut self.input, self.rows, data.0.cols(), self.input_stride);
-        data.0.gather_range_on(self.isa, range.clone(), inputs);
+        self.given.gather(self.isa, source, range.clone());
         self.forward(shares, None);
         let last = self.layers.len() - 1;
         self.isa.dispatch(OutputLoss {
-            loss: self.loss,
-            targets: data.1,
+            aim: self.aim,
+            targets: source.targets,
             first: range.start,
             layer: &mut self.layers[last],
             results: &mut self.results[done..done + range.len()],
@@ -189,67 +241,67 @@ impl Block {
 
     /// How many rows it has room for at a time.
     pub(super) fn capacity(&self) -> usize {
-        self.input.len() / self.input_stride
+        self.capacity
     }
 
-    fn forward(&mut self, shares: &Shares<'_>, training: Option<(&Batch<'_>, Draw)>) {
+    /// All layers; in training with dropout after the layers that have it.
+    fn forward(&mut self, shares: &Shares<'_>, training: Option<Draw<'_>>) {
         let last = self.layers.len() - 1;
         for l in 0..=last {
             let (below, layers) = self.layers.split_at_mut(l);
             let layer = &mut layers[0];
-            let (a, a_stride) = match below.last() {
-                None => (&self.input[..], self.input_stride),
-                Some(below) if training.is_some() => (below.given(), below.stride),
-                Some(below) => (&below.output[..], below.stride),
-            };
             let mut segments = [Segment { len: 0, lines: &[] }; MOST_THREADS];
             let mut count = 0;
             for share in shares.iter().flatten() {
                 segments[count] = share.segment(l);
                 count += 1;
             }
-            let by_loss = l == last && self.loss.from_logits();
+            let segments = &segments[..count];
+            let by_loss = l == last && self.aim.loss.from_logits();
             let keep = layer.activation.needs_preactivation();
             let epilogue = Epilogue {
                 bias: shares.iter().flatten().find_map(|share| share.bias(l)),
                 preactivation: keep.then_some(&mut layer.preactivation[..]),
                 activation: (!by_loss).then_some(layer.activation),
             };
-            match training {
-                Some((
-                    &Batch {
-                        non_zeros: Some(non_zeros),
-                        indices,
-                        ..
-                    },
-                    _,
-                )) if l == 0 => {
+            let (c, c_stride, n) = (&mut layer.output[..], layer.stride, layer.outputs);
+            let dense = match (below.last(), &mut self.given) {
+                (None, Given::Sparse { rows, columns }) => {
                     self.isa.dispatch(SparseRowsByPanels {
-                        a,
-                        a_stride,
-                        rows: self.rows,
-                        columns: Lists { non_zeros, indices },
-                        segments: &segments[..count],
-                        c: &mut layer.output,
-                        c_stride: layer.stride,
-                        n: layer.outputs,
+                        a: rows,
+                        turned: training.is_some().then_some(columns),
+                        segments,
+                        c,
+                        c_stride,
+                        n,
                         epilogue,
                     });
+                    None
                 }
-                _ => self.isa.dispatch(RowsByPanels {
+                (None, Given::Dense { rows, stride }) => Some((&rows[..], *stride, epilogue)),
+                (Some(below), _) => {
+                    let a = match training {
+                        Some(_) => below.given(),
+                        None => &below.output,
+                    };
+                    Some((a, below.stride, epilogue))
+                }
+            };
+            if let Some((a, a_stride, epilogue)) = dense {
+                self.isa.dispatch(RowsByPanels {
                     a,
                     a_stride,
                     rows: self.rows,
-                    segments: &segments[..count],
-                    c: &mut layer.output,
-                    c_stride: layer.stride,
-                    n: layer.outputs,
+                    segments,
+                    c,
+                    c_stride,
+                    n,
                     padded: true,
                     add: false,
                     epilogue,
-                }),
+                });
             }
-            if let Some((_, draw)) = training.filter(|_| layer.dropout > 0.0) {
+            if let Some(draw) = training.filter(|_| layer.dropout > 0.0) {
                 let mask = Mask::new(draw, l + 1, layer.dropout);
                 let (n, stride) = (layer.outputs, layer.stride);
                 let rows = layer
@@ -269,16 +321,12 @@ impl Block {
         }
     }
 
-    /// Whether dL/dz of the first layer is finite for all rows last met.
-    pub(super) fn is_finite(&self) -> bool {
-        self.layers[0].finite
-    }
-
-    /// What layer `l`'s weight gradient takes from these rows.
+    /// What layer `l`'s weight gradient takes from these rows; of sparse inputs only dL/dz.
     pub(super) fn piece(&self, l: usize) -> Rows<'_> {
         let layer = &self.layers[l];
-        let (a, stride) = match l {
-            0 => (&self.input[..], self.input_stride),
+        let (a, stride) = match (l, &self.given) {
+            (0, Given::Sparse { .. }) => (&[][..], 1),
+            (0, Given::Dense { rows, stride }) => (&rows[..], *stride),
             _ => (self.layers[l - 1].given(), self.layers[l - 1].stride),
         };
         let panels = if layer.delta_panels.is_empty() {
@@ -291,6 +339,17 @@ impl Block {
             stride,
             len: self.rows,
             lines: panels.as_chunks().0,
+        }
+    }
+    /// What the first layer's weight gradient takes from these rows, if their inputs are sparse.
+    pub(super) fn sparse_piece(&self) -> Option<SparsePiece<'_>> {
+        match &self.given {
+            Given::Dense { .. } => None,
+            Given::Sparse { columns, .. } => Some(SparsePiece {
+                a: columns,
+                len: self.rows,
+                lines: self.piece(0).lines,
+            }),
         }
     }
 }

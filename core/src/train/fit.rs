@@ -16,20 +16,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
-use super::block::{Batch, Block, Shares};
-use super::layer_rows::odd_lines;
+use super::block::{Block, Shares, Source};
+use super::drawn::DrawnMasks;
+use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
 use super::mask::Draw;
-use super::share::{Lesson, Needs, Part, Share};
-use super::{History, Reduction, Schedule, Threads, Trainer};
+use super::share::{Lesson, Needs, Part, Scratch, Share};
+use super::snapshot::{self, Start};
+use super::{History, Reduction, Schedule, Threads, Trainer, identity};
 use crate::dataset::{Dataset, NonZeros};
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
 use crate::nn::{Layer, Loss, Network};
 use crate::optim::{Optimizer, Penalty};
 use crate::team::{self, Broken, MOST_THREADS, Member};
-use crate::tensor::gemm::{GROUP, KB, Rows};
-use crate::tensor::matrix::Aligned;
+use crate::tensor::gemm::{KB, Rows, SparsePiece};
 
 /// Work of a step below which a further thread does not pay, in floating-point operations: some 20 microseconds.
 const FLOPS_PER_THREAD: usize = 2_000_000;
@@ -46,19 +47,26 @@ pub(super) struct Run<'a> {
     pub(super) train: &'a Dataset,
     pub(super) validation: Option<&'a Dataset>,
     isa: Isa,
+    pub(super) network: &'a Network,
     layers: usize,
-    /// Where the training inputs are not zero, if they mostly are.
-    non_zeros: Option<NonZeros>,
+    /// Made by [`without_zeros`].
+    non_zeros: [Option<NonZeros>; 2],
     pub(super) optimizer: Optimizer,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     penalty: Penalty,
+    /// The factor of the learning rate for each layer; empty where it is 1 for all.
+    layer_rates: Vec<f64>,
     reduction: Reduction,
     pub(super) batch_size: usize,
+    /// The rows of an epoch: all, unless the last batch is dropped.
+    pub(super) rows: usize,
     pub(super) epochs: usize,
     pub(super) seed: u64,
-    shares: Vec<RwLock<Share>>,
+    pub(super) shares: Vec<RwLock<Share>>,
     pub(super) blocks: Vec<RwLock<Block>>,
     pub(super) order: RwLock<Vec<u32>>,
+    /// Dropout drawn from a stream.
+    pub(super) masks: Option<RwLock<DrawnMasks>>,
     /// The leader's word, to be obeyed after the next barrier.
     pub(super) stop: AtomicBool,
     pub(super) keep: AtomicBool,
@@ -89,6 +97,12 @@ pub(super) fn fit(
     let begin = Instant::now();
     let rows = train.len();
     let batch_size = trainer.batch_size.unwrap_or(rows).min(rows);
+    let aim = Aim {
+        loss,
+        reported: trainer.reported.filter(|&reported| reported != loss),
+    };
+    let drops = network.layers().iter().any(|layer| layer.dropout() > 0.0);
+    let draws_masks = drops && trainer.legacy_random.is_some();
     let threads = match trainer.threads {
         Threads::Exactly(threads) => threads.min(MOST_THREADS),
         Threads::AtMost(threads) => {
@@ -113,84 +127,102 @@ pub(super) fn fit(
             own.max(4)
         }
     };
-    check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE))?;
+    let masks = if draws_masks {
+        DrawnMasks::size(network, batch_size)
+    } else {
+        0
+    };
+    check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
+    let non_zeros = without_zeros(train, validation, network.isa());
+    let longest = non_zeros.iter().flatten().map(NonZeros::longest_row).max();
+    let resume = trainer.resume.take();
+    let settings = match (&trainer.checkpoints, &resume) {
+        (None, None) => Vec::new(),
+        _ => identity::settings(trainer, loss, network, train, validation),
+    };
     let run = Run {
         train,
         validation,
         isa: network.isa(),
+        network,
         layers: network.layers().len(),
-        non_zeros: train.inputs().non_zeros(network.isa(), DENSITY),
+        non_zeros,
         optimizer: trainer.optimizer,
         schedule: trainer.schedule,
         penalty: trainer.penalty,
+        layer_rates: trainer.layer_rates.clone(),
         reduction: trainer.reduction,
         batch_size,
+        rows: if trainer.drop_last {
+            rows - rows % batch_size
+        } else {
+            rows
+        },
         epochs: trainer.epochs,
         seed: trainer.seed,
         shares: (0..threads)
             .map(|index| RwLock::new(Share::new(network, index, threads, needs)))
             .collect(),
         blocks: (0..threads)
-            .map(|index| RwLock::new(Block::new(network, loss, capacity(index), measured)))
+            .map(|index| {
+                let capacity = capacity(index);
+                RwLock::new(Block::new(network, aim, capacity, longest, measured))
+            })
             .collect(),
         order: RwLock::new((0..rows as u32).collect()),
+        masks: draws_masks.then(|| RwLock::new(DrawnMasks::new(network, batch_size))),
         stop: AtomicBool::new(false),
         keep: AtomicBool::new(false),
         steps: AtomicUsize::new(0),
     };
-    let mut leader = Leader::new(trainer);
+    let mut leader = Leader::new(trainer, settings, begin);
+    let start = match &resume {
+        Some(checkpoint) => snapshot::go_on(checkpoint, &mut leader, &run)?,
+        None => Start::FRESH,
+    };
+    drop(resume);
     // A broken team means a panic, which `team::run` passes on.
     let _: Result<(), Broken> = team::run(
         threads,
-        |member| run.epochs(&member, Some(&mut leader)),
+        |member| run.epochs(&member, start, Some(&mut leader)),
         |member| {
-            let _: Result<(), Broken> = run.epochs(&member, None);
+            let _: Result<(), Broken> = run.epochs(&member, start, None);
         },
     );
-    let Leader {
-        fault,
-        stopped,
-        best_epoch,
-        epochs,
-        patience,
-        ..
-    } = leader;
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
-    for share in &run.shares {
-        let mut share = write(share);
-        if patience.is_some() {
-            share.restore();
-        }
-        if let Some(l) = (0..run.layers).find(|&l| !share.is_finite(l)) {
-            return Err(diverged(
-                epochs.len(),
-                run.steps.load(Ordering::Relaxed),
-                &format!("weights of layer {} are no longer finite", l + 1),
-                &run.optimizer,
-            ));
-        }
+    leader.save_at_end(&run);
+    let end = run.end(leader)?;
+    for share in end.shares {
         share.give_back(network);
     }
-    Ok(History {
-        epochs,
-        best_epoch,
-        stopped,
-        seconds: begin.elapsed().as_secs_f64(),
-        threads,
-    })
+    Ok(end.history)
+}
+
+/// What is left of a run.
+struct End {
+    shares: Vec<Share>,
+    history: History,
+}
+
+/// The inputs of training and validation without their zeros, if those of training mostly are zero.
+fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Option<NonZeros>; 2] {
+    let own = train.inputs().non_zeros(isa, DENSITY);
+    let validation = validation
+        .filter(|_| own.is_some())
+        .and_then(|data| data.inputs().non_zeros(isa, 1.0));
+    [own, validation]
 }
 
 /// Whether there is room for a run with `rows` rows under way at a time.
-fn check_memory(network: &Network, needs: Needs, rows: usize) -> Result<(), Error> {
+fn check_memory(network: &Network, needs: Needs, rows: usize, masks: usize) -> Result<(), Error> {
     // Weights as panels and transposed, and what is kept about each; activations and gradients of the rows.
     let weights = (2 + needs.per_weight()).saturating_mul(network.parameters());
     let units = |layer: &Layer| 4 * odd_lines(layer.outputs());
     let row = odd_lines(network.inputs()) + network.layers().iter().map(units).sum::<usize>();
     let floats = weights.saturating_add(rows.saturating_mul(row));
     Error::unless_room_for(
-        floats.saturating_mul(size_of::<f32>()),
+        floats
+            .saturating_mul(size_of::<f32>())
+            .saturating_add(masks),
         "training this network",
     )
 }
@@ -208,26 +240,67 @@ pub(super) fn diverged(epoch: usize, step: usize, what: &str, optimizer: &Optimi
 }
 
 impl Run<'_> {
+    /// The weights that are kept, if they are finite.
+    fn end(self, leader: Leader<'_, '_>) -> Result<End, Error> {
+        let threads = self.shares.len();
+        let seconds = leader.seconds();
+        if let Some(fault) = leader.fault {
+            return Err(fault);
+        }
+        let mut shares = Vec::with_capacity(threads);
+        for share in self.shares {
+            let mut share = share.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if leader.patience.is_some() && leader.best_epoch > 0 {
+                share.restore();
+            }
+            if let Some(l) = (0..self.layers).find(|&l| !share.is_finite(l)) {
+                return Err(diverged(
+                    leader.epochs.len(),
+                    self.steps.load(Ordering::Relaxed),
+                    &format!("weights of layer {} are no longer finite", l + 1),
+                    &self.optimizer,
+                ));
+            }
+            shares.push(share);
+        }
+        let history = History {
+            epochs: leader.epochs,
+            best_epoch: leader.best_epoch,
+            stopped: leader.stopped,
+            seconds,
+            threads,
+        };
+        Ok(End { shares, history })
+    }
+
     /// What every member does; the leader with its part.
     fn epochs(
         &self,
         member: &Member<'_>,
+        start: Start,
         mut leader: Option<&mut Leader<'_, '_>>,
     ) -> Result<(), Broken> {
-        let mut packed = Aligned::zeroed(self.batch_size.min(KB) * GROUP);
-        let rows = self.train.len();
-        let mut step = 0;
-        for epoch in 1..=self.epochs {
+        let mut scratch = Scratch::new(
+            &read(&self.shares[member.index()]),
+            self.batch_size.min(KB),
+            self.non_zeros[0].is_some(),
+        );
+        let rows = self.rows;
+        let mut step = start.steps(rows.div_ceil(self.batch_size));
+        for epoch in start.epoch..=self.epochs {
             if let Some(leader) = &mut leader {
                 leader.begin(self, epoch);
             }
             member.wait()?;
-            for first in (0..rows).step_by(self.batch_size) {
+            if let Some(leader) = &mut leader {
+                leader.save_if_due(self);
+            }
+            for first in (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size) {
                 step += 1;
                 let batch = first..rows.min(first + self.batch_size);
                 for from in batch.clone().step_by(KB) {
                     let to = batch.end.min(from + KB);
-                    self.rows_phase(member, epoch, from..to);
+                    self.rows_phase(member, epoch, from..to, from - batch.start);
                     member.wait()?;
                     let part = Part {
                         first: from == batch.start,
@@ -235,8 +308,11 @@ impl Run<'_> {
                     };
                     if let Some(leader) = &mut leader {
                         leader.collect(self, epoch, part);
+                        if part.last {
+                            leader.draw_masks(self, batch.end);
+                        }
                     }
-                    self.weights_phase(member, step, batch.len(), part, &mut packed);
+                    self.weights_phase(member, step, batch.len(), part, &mut scratch);
                     member.wait()?;
                     if self.stop.load(Ordering::Acquire) {
                         return Ok(());
@@ -267,23 +343,29 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn rows_phase(&self, member: &Member<'_>, epoch: usize, part: std::ops::Range<usize>) {
+    /// `part` of the epoch's rows, which begins that many rows into its batch.
+    fn rows_phase(
+        &self,
+        member: &Member<'_>,
+        epoch: usize,
+        part: std::ops::Range<usize>,
+        in_batch: usize,
+    ) {
         let own = team::share(part.len(), 4, member.index(), member.size());
         let position = part.start + own.start;
         let shares: Shares<'_> = read_all(&self.shares);
         let order = read(&self.order);
-        let batch = Batch {
-            inputs: self.train.inputs(),
-            targets: self.train.targets(),
-            non_zeros: self.non_zeros.as_ref(),
-            indices: &order[position..position + own.len()],
-        };
+        let indices = &order[position..position + own.len()];
+        let masks = self.masks.as_ref().map(read);
         let draw = Draw {
             seed: self.seed,
             epoch,
             position,
+            in_batch: in_batch + own.start,
+            masks: masks.as_deref(),
         };
-        write(&self.blocks[member.index()]).meet(&shares, &batch, draw);
+        let source = source(self.train, self.non_zeros[0].as_ref());
+        write(&self.blocks[member.index()]).meet(&shares, &source, indices, draw);
     }
 
     fn weights_phase(
@@ -292,7 +374,7 @@ impl Run<'_> {
         step: usize,
         batch: usize,
         part: Part,
-        packed: &mut [f32],
+        scratch: &mut Scratch,
     ) {
         let blocks = read_all(&self.blocks);
         let mut share = write(&self.shares[member.index()]);
@@ -300,17 +382,19 @@ impl Run<'_> {
             Reduction::Mean => 1.0 / batch as f32,
             Reduction::Sum => 1.0,
         };
-        let steps = self.epochs * self.train.len().div_ceil(self.batch_size);
+        let steps = self.epochs * self.rows.div_ceil(self.batch_size);
         let lr_share = self.schedule.share(step as u64, steps as u64);
-        let optimizer = self.optimizer.slowed(lr_share);
-        let update = |penalty| optimizer.at_step(step as u64, penalty).scaled(factor);
+        let update = |rate, penalty| {
+            let optimizer = self.optimizer.slowed(lr_share * rate);
+            optimizer.at_step(step as u64, penalty).scaled(factor)
+        };
+        let sparse = read_sparse(&blocks);
         let mut lesson = Lesson {
             part,
-            weight_step: update(self.penalty),
-            bias_step: update(Penalty::default()),
-            sparse_inputs: self.non_zeros.is_some()
-                && blocks.iter().flatten().all(|block| block.is_finite()),
-            packed,
+            weight_step: update(1.0, self.penalty),
+            bias_step: update(1.0, Penalty::default()),
+            sparse: sparse.as_ref().map(|pieces| &pieces[..member.size()]),
+            scratch,
         };
         for l in 0..self.layers {
             let mut pieces = [Rows {
@@ -322,6 +406,10 @@ impl Run<'_> {
             for (piece, block) in pieces.iter_mut().zip(blocks.iter().flatten()) {
                 *piece = block.piece(l);
             }
+            if let Some(&rate) = self.layer_rates.get(l) {
+                lesson.weight_step = update(rate, self.penalty);
+                lesson.bias_step = update(rate, Penalty::default());
+            }
             share.learn(self.isa, l, &pieces[..member.size()], &mut lesson);
         }
     }
@@ -331,15 +419,31 @@ impl Run<'_> {
         let own = team::share(validation.len(), 4, member.index(), member.size());
         let shares: Shares<'_> = read_all(&self.shares);
         let mut block = write(&self.blocks[member.index()]);
+        let source = source(validation, self.non_zeros[1].as_ref());
         let rows = block.capacity();
         for from in own.clone().step_by(rows) {
             let range = from..own.end.min(from + rows);
-            block.measure(
-                &shares,
-                (validation.inputs(), validation.targets()),
-                range,
-                from - own.start,
-            );
+            block.measure(&shares, &source, range, from - own.start);
         }
+    }
+}
+
+/// What the first layer's weight gradient takes from all blocks, if inputs are sparse.
+fn read_sparse<'a>(
+    blocks: &'a [Option<RwLockReadGuard<'_, Block>>],
+) -> Option<[SparsePiece<'a>; MOST_THREADS]> {
+    let mut own = blocks.iter().flatten().map(|block| block.sparse_piece());
+    let mut pieces = [own.next()??; MOST_THREADS];
+    for (piece, own) in pieces[1..].iter_mut().zip(own) {
+        *piece = own?;
+    }
+    Some(pieces)
+}
+
+fn source<'a>(data: &'a Dataset, non_zeros: Option<&'a NonZeros>) -> Source<'a> {
+    Source {
+        inputs: data.inputs(),
+        targets: data.targets(),
+        non_zeros,
     }
 }

@@ -15,6 +15,14 @@ pub(super) fn odd_lines(n: usize) -> usize {
     (n.div_ceil(LINE) | 1) * LINE
 }
 
+/// What is minimised, and what is reported in its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aim {
+    pub(super) loss: Loss,
+    /// The loss reported in place of the one minimised; it takes the final outputs.
+    pub(super) reported: Option<Loss>,
+}
+
 /// What the rows of one layer leave behind.
 #[derive(Debug)]
 pub(super) struct LayerRows {
@@ -32,8 +40,6 @@ pub(super) struct LayerRows {
     pub(super) delta: Aligned,
     /// and in panels, `[panel, row, 16]`; empty where one panel is the same as the rows.
     pub(super) delta_panels: Aligned,
-    /// Whether all of that is finite.
-    pub(super) finite: bool,
 }
 
 impl LayerRows {
@@ -54,7 +60,6 @@ impl LayerRows {
             dropped: room(next_dropout > 0.0),
             delta: room(true),
             delta_panels: Aligned::zeroed(if panels > LINE { capacity * panels } else { 0 }),
-            finite: true,
         }
     }
 
@@ -67,7 +72,7 @@ impl LayerRows {
         }
     }
 
-    /// Row r of the gradient as lines of the panels; and a look at whether it is finite.
+    /// Row r of the gradient as lines of the panels.
     #[inline(always)]
     pub(super) fn spread(&mut self, r: usize, rows: usize) {
         let lines = self.delta_panels.as_chunks_mut::<LINE>().0;
@@ -76,14 +81,6 @@ impl LayerRows {
             .0;
         for (line, panel) in row.iter().zip(lines.chunks_exact_mut(rows)) {
             panel[r] = *line;
-        }
-        // Infinities and NaN have all bits of the exponent set.
-        let exponent = f32::INFINITY.to_bits();
-        for line in row {
-            let ok = line
-                .iter()
-                .fold(true, |ok, x| ok & (x.to_bits() & exponent != exponent));
-            self.finite &= ok;
         }
     }
 }
@@ -99,7 +96,7 @@ fn target(targets: &Targets, i: usize) -> Target<'_> {
 
 /// Losses and dL/dz of the last layer.
 pub(super) struct OutputDelta<'a> {
-    pub(super) loss: Loss,
+    pub(super) aim: Aim,
     pub(super) rows: usize,
     pub(super) targets: &'a Targets,
     pub(super) indices: &'a [u32],
@@ -113,7 +110,7 @@ impl WithSimd for OutputDelta<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
-            loss,
+            aim: Aim { loss, reported },
             rows,
             targets,
             indices,
@@ -122,18 +119,28 @@ impl WithSimd for OutputDelta<'_> {
         } = self;
         let (n, width) = (layer.outputs, padded(layer.outputs));
         let kept = layer.activation.needs_preactivation();
-        layer.finite = true;
         for (r, (&index, result)) in indices.iter().zip(results).enumerate() {
             let at = r * layer.stride..r * layer.stride + width;
+            let target = target(targets, index as usize);
             layer.delta[at.clone()].copy_from_slice(&layer.output[at.clone()]);
+            let reported = reported.map(|reported| {
+                let row = &mut layer.delta[at.clone()];
+                // The first makes the final outputs of the row.
+                let _ = loss_forward(simd, loss, row, n, target);
+                let reported = loss_forward(simd, reported, row, n, target).loss;
+                row.copy_from_slice(&layer.output[at.clone()]);
+                reported
+            });
             let saved = if kept {
                 &mut layer.preactivation
             } else {
                 &mut layer.output
             };
             let (row, saved) = (&mut layer.delta[at.clone()], &mut saved[at]);
-            let target = target(targets, index as usize);
             *result = loss_backward(simd, loss, layer.activation, row, n, target, saved);
+            if let Some(reported) = reported {
+                result.loss = reported;
+            }
             layer.spread(r, rows);
         }
     }
@@ -141,7 +148,7 @@ impl WithSimd for OutputDelta<'_> {
 
 /// Losses of the last layer.
 pub(super) struct OutputLoss<'a> {
-    pub(super) loss: Loss,
+    pub(super) aim: Aim,
     pub(super) targets: &'a Targets,
     pub(super) first: usize,
     pub(super) layer: &'a mut LayerRows,
@@ -156,13 +163,11 @@ impl WithSimd for OutputLoss<'_> {
         let (n, stride) = (self.layer.outputs, self.layer.stride);
         for (r, result) in self.results.iter_mut().enumerate() {
             let row = &mut self.layer.output[r * stride..][..padded(n)];
-            *result = loss_forward(
-                simd,
-                self.loss,
-                row,
-                n,
-                target(self.targets, self.first + r),
-            );
+            let target = target(self.targets, self.first + r);
+            *result = loss_forward(simd, self.aim.loss, row, n, target);
+            if let Some(reported) = self.aim.reported {
+                result.loss = loss_forward(simd, reported, row, n, target).loss;
+            }
         }
     }
 }
@@ -170,7 +175,7 @@ impl WithSimd for OutputLoss<'_> {
 /// dL/dz of a hidden layer from dL/d(what the next layer was given).
 pub(super) struct HiddenDelta<'a> {
     pub(super) rows: usize,
-    pub(super) mask: Option<Mask>,
+    pub(super) mask: Option<Mask<'a>>,
     pub(super) layer: &'a mut LayerRows,
 }
 
@@ -194,7 +199,6 @@ impl WithSimd for HiddenDelta<'_> {
             }
             activation_backward(simd, layer.activation, &saved[at], row, n);
         }
-        layer.finite = true;
         for r in 0..self.rows {
             layer.spread(r, self.rows);
         }

@@ -1,10 +1,12 @@
 //! The leader's part of a run: the order of the rows, the sums of the losses, the callbacks, and the word to stop.
+//! (Checkpoints are in `snapshot`.)
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::fit::{Run, diverged, read, write};
 use super::share::Part;
+use super::snapshot::Due;
 use super::{Epoch, Flow, Monitor, Step, Stop, Trainer};
 use crate::dataset::{Dataset, Targets};
 use crate::error::Error;
@@ -14,10 +16,10 @@ use crate::team;
 
 /// Sums over rows, in their order.
 #[derive(Clone, Copy, Default)]
-struct Totals {
-    rows: usize,
-    loss: f64,
-    hits: usize,
+pub(super) struct Totals {
+    pub(super) rows: usize,
+    pub(super) loss: f64,
+    pub(super) hits: usize,
 }
 
 impl Totals {
@@ -38,49 +40,101 @@ impl Totals {
     }
 }
 
-/// The leader's state.
+/// The leader's state. Between two steps the position of the run is `epoch` and the `step`s of it that are done.
 pub(super) struct Leader<'t, 'a> {
-    trainer: &'t mut Trainer<'a>,
+    pub(super) trainer: &'t mut Trainer<'a>,
+    /// What the run is, for its checkpoints.
+    pub(super) settings: Vec<(String, String)>,
     pub(super) patience: Option<usize>,
+    /// When this process began the run, and the epoch, and how long another was at it before.
+    run_begin: Instant,
     begin: Instant,
+    pub(super) seconds_before: f64,
+    pub(super) epoch_seconds_before: f64,
     rows_seconds: f64,
-    totals: Totals,
-    step: usize,
-    best: f64,
+    pub(super) totals: Totals,
+    pub(super) epoch: usize,
+    pub(super) step: usize,
+    pub(super) best: f64,
     pub(super) best_epoch: usize,
     pub(super) epochs: Vec<Epoch>,
     pub(super) stopped: Stop,
     pub(super) fault: Option<Error>,
+    pub(super) due: Due,
 }
 
 impl<'t, 'a> Leader<'t, 'a> {
-    pub(super) fn new(trainer: &'t mut Trainer<'a>) -> Self {
+    pub(super) fn new(
+        trainer: &'t mut Trainer<'a>,
+        settings: Vec<(String, String)>,
+        run_begin: Instant,
+    ) -> Self {
         Self {
+            settings,
             patience: trainer.patience,
             epochs: Vec::with_capacity(trainer.epochs.min(1 << 16)),
-            trainer,
-            begin: Instant::now(),
+            run_begin,
+            begin: run_begin,
+            seconds_before: 0.0,
+            epoch_seconds_before: 0.0,
             rows_seconds: 0.0,
             totals: Totals::default(),
+            epoch: 1,
             step: 0,
             best: f64::INFINITY,
             best_epoch: 0,
             stopped: Stop::Finished,
             fault: None,
+            due: Due::new(trainer.checkpoints.as_ref().map(|(every, _)| *every)),
+            trainer,
         }
     }
 
-    /// Shuffles: the order of an epoch depends on nothing but the seed and its number.
+    /// Seconds of the whole run.
+    pub(super) fn seconds(&self) -> f64 {
+        self.seconds_before + self.run_begin.elapsed().as_secs_f64()
+    }
+
+    /// Seconds of the epoch under way.
+    pub(super) fn epoch_seconds(&self) -> f64 {
+        self.epoch_seconds_before + self.begin.elapsed().as_secs_f64()
+    }
+
+    /// Whether after so many epochs the patience is used up before the run's end.
+    pub(super) fn patience_is_over(&self, done: usize, run: &Run<'_>) -> bool {
+        self.patience
+            .is_some_and(|patience| done - self.best_epoch >= patience)
+            && done < run.epochs
+    }
+
+    /// Shuffles, and draws the masks of the first step. The order of an epoch depends on nothing but the seed and its
+    /// number, or is the next that the legacy generator gives.
     pub(super) fn begin(&mut self, run: &Run<'_>, epoch: usize) {
         self.begin = Instant::now();
-        self.totals = Totals::default();
-        self.step = 0;
+        self.epoch = epoch;
         if self.trainer.shuffle {
             let mut order = write(&run.order);
             for (i, row) in order.iter_mut().enumerate() {
                 *row = i as u32;
             }
-            Rng::stream(run.seed ^ mix(epoch as u64), "shuffle").shuffle(&mut order);
+            match &mut self.trainer.legacy_random {
+                Some(random) => random.shuffle(&mut order),
+                None => Rng::stream(run.seed ^ mix(epoch as u64), "shuffle").shuffle(&mut order),
+            }
+        }
+        // All up to those of the step to come: of the first, unless the run goes on within the epoch.
+        for step in 0..=self.step {
+            self.draw_masks(run, step * run.batch_size);
+        }
+    }
+
+    /// Draws the masks of the step that begins at that row of the epoch, if there is one and a stream to draw from.
+    /// Between a step's last barrier before the weights and the one after them nobody reads masks.
+    pub(super) fn draw_masks(&mut self, run: &Run<'_>, row: usize) {
+        if let (Some(masks), Some(random)) = (&run.masks, &mut self.trainer.legacy_random)
+            && row < run.rows
+        {
+            write(masks).draw(random, run.batch_size.min(run.rows - row));
         }
     }
 
@@ -105,12 +159,17 @@ impl<'t, 'a> Leader<'t, 'a> {
             };
             self.fault = Some(diverged(epoch, self.step, &what, &run.optimizer));
             run.stop.store(true, Ordering::Release);
+        } else if part.last && (self.trainer.stop_when)() {
+            // Before a barrier, so that all members obey after the same step.
+            self.stopped = Stop::Callback;
+            run.stop.store(true, Ordering::Release);
         }
     }
 
     pub(super) fn after_step(&mut self, run: &Run<'_>, epoch: usize, rows_done: usize) {
         run.steps.store(self.step, Ordering::Relaxed);
-        let rows = run.train.len();
+        let rows = run.rows;
+        let seconds = self.epoch_seconds();
         (self.trainer.on_step)(&Step {
             epoch,
             epochs: run.epochs,
@@ -120,12 +179,14 @@ impl<'t, 'a> Leader<'t, 'a> {
             rows,
             loss: self.totals.loss(),
             accuracy: self.totals.accuracy(has_classes(run.train)),
-            seconds: self.begin.elapsed().as_secs_f64(),
+            seconds,
         });
+        self.due.step();
+        self.save_if_due(run);
     }
 
     pub(super) fn rows_done(&mut self) {
-        self.rows_seconds = self.begin.elapsed().as_secs_f64();
+        self.rows_seconds = self.epoch_seconds();
     }
 
     pub(super) fn after_epoch(&mut self, run: &Run<'_>, epoch: usize) {
@@ -149,7 +210,7 @@ impl<'t, 'a> Leader<'t, 'a> {
             Monitor::Loss => judged.loss(),
             Monitor::Accuracy => -judged.accuracy(classes).unwrap_or(0.0),
         };
-        let best = score < self.best;
+        let best = score < self.best - self.trainer.min_delta;
         if best {
             (self.best, self.best_epoch) = (score, epoch);
         }
@@ -160,22 +221,23 @@ impl<'t, 'a> Leader<'t, 'a> {
             accuracy: self.totals.accuracy(classes),
             validation_loss: validation.map(|totals| totals.loss()),
             validation_accuracy: validation.and_then(|totals| totals.accuracy(classes)),
-            seconds: self.begin.elapsed().as_secs_f64(),
+            seconds: self.epoch_seconds(),
             rows_per_second: self.totals.rows as f64 / self.rows_seconds,
             best,
         };
-        if (self.trainer.on_epoch)(&record) == Flow::Stop {
-            self.stopped = Stop::Callback;
-            run.stop.store(true, Ordering::Release);
-        } else if self
-            .patience
-            .is_some_and(|patience| epoch - self.best_epoch >= patience)
-            && epoch < run.epochs
-        {
+        let told = (self.trainer.on_epoch)(&record) == Flow::Stop;
+        if self.patience_is_over(epoch, run) {
             self.stopped = Stop::Patience;
+            run.stop.store(true, Ordering::Release);
+        } else if (told || (self.trainer.stop_when)()) && epoch < run.epochs {
+            self.stopped = Stop::Callback;
             run.stop.store(true, Ordering::Release);
         }
         self.epochs.push(record);
+        self.due.epoch(epoch);
+        (self.epoch, self.step) = (epoch + 1, 0);
+        self.totals = Totals::default();
+        self.epoch_seconds_before = 0.0;
         run.keep
             .store(best && self.patience.is_some(), Ordering::Release);
     }

@@ -4,25 +4,32 @@
 //! the batch (`block`) and a part of every layer's weights (`share`).
 
 mod block;
+mod check;
+mod checkpoint;
+mod drawn;
 mod fit;
 mod history;
+mod identity;
 mod layer_rows;
 mod leader;
 mod mask;
 mod memory;
 mod schedule;
 mod share;
+mod snapshot;
 
+pub use checkpoint::{Checkpoint, Every, LayerState, ParameterState};
 pub use history::{Epoch, Flow, History, Step, Stop};
 pub use memory::{Extent, Memory};
 pub use schedule::Schedule;
 
 use std::fmt;
 
-use crate::dataset::{Dataset, Targets};
-use crate::error::{Error, Kind};
+use crate::dataset::Dataset;
+use crate::error::Error;
 use crate::nn::{Loss, Network};
 use crate::optim::{Optimizer, Penalty};
+use crate::rng::LegacyRandom;
 use crate::team;
 
 /// How the gradients of a batch's rows become one.
@@ -47,6 +54,8 @@ pub enum Monitor {
 
 type OnEpoch<'a> = Box<dyn FnMut(&Epoch) -> Flow + 'a>;
 type OnStep<'a> = Box<dyn FnMut(&Step) + 'a>;
+type StopWhen<'a> = Box<dyn FnMut() -> bool + 'a>;
+type OnCheckpoint<'a> = Box<dyn FnMut(&Checkpoint) + 'a>;
 
 /// The settings of a training run.
 ///
@@ -63,18 +72,26 @@ type OnStep<'a> = Box<dyn FnMut(&Step) + 'a>;
 pub struct Trainer<'a> {
     optimizer: Optimizer,
     schedule: Schedule,
+    layer_rates: Vec<f64>,
     loss: Option<Loss>,
+    reported: Option<Loss>,
     batch_size: Option<usize>,
+    drop_last: bool,
     epochs: usize,
     threads: Threads,
     seed: u64,
+    legacy_random: Option<&'a mut LegacyRandom>,
     shuffle: bool,
     reduction: Reduction,
     penalty: Penalty,
     patience: Option<usize>,
+    min_delta: f64,
     monitor: Monitor,
     on_epoch: OnEpoch<'a>,
     on_step: OnStep<'a>,
+    stop_when: StopWhen<'a>,
+    checkpoints: Option<(Every, OnCheckpoint<'a>)>,
+    resume: Option<Box<Checkpoint>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,15 +105,20 @@ impl fmt::Debug for Trainer<'_> {
         f.debug_struct("Trainer")
             .field("optimizer", &self.optimizer)
             .field("schedule", &self.schedule)
+            .field("layer_rates", &self.layer_rates)
             .field("loss", &self.loss)
+            .field("reported", &self.reported)
             .field("batch_size", &self.batch_size)
+            .field("drop_last", &self.drop_last)
             .field("epochs", &self.epochs)
             .field("threads", &self.threads)
             .field("seed", &self.seed)
+            .field("legacy_random", &self.legacy_random.is_some())
             .field("shuffle", &self.shuffle)
             .field("reduction", &self.reduction)
             .field("penalty", &self.penalty)
             .field("patience", &self.patience)
+            .field("min_delta", &self.min_delta)
             .field("monitor", &self.monitor)
             .finish_non_exhaustive()
     }
@@ -109,18 +131,26 @@ impl<'a> Trainer<'a> {
         Self {
             optimizer: optimizer.into(),
             schedule: Schedule::Constant,
+            layer_rates: Vec::new(),
             loss: None,
+            reported: None,
             batch_size: Some(128),
+            drop_last: false,
             epochs: 10,
             threads: Threads::AtMost(team::available_threads()),
             seed: 1,
+            legacy_random: None,
             shuffle: true,
             reduction: Reduction::Mean,
             penalty: Penalty::default(),
             patience: None,
+            min_delta: 0.0,
             monitor: Monitor::Loss,
             on_epoch: Box::new(|_| Flow::Continue),
             on_step: Box::new(|_| {}),
+            stop_when: Box::new(|| false),
+            checkpoints: None,
+            resume: None,
         }
     }
 
@@ -128,6 +158,22 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn loss(mut self, loss: Loss) -> Self {
         self.loss = Some(loss);
+        self
+    }
+
+    /// The loss that epochs and steps report, and that is monitored, in place of the one that is minimised. One that takes
+    /// logits (a cross-entropy) can be reported only where it is minimised.
+    #[must_use]
+    pub fn report(mut self, loss: Loss) -> Self {
+        self.reported = Some(loss);
+        self
+    }
+
+    /// Times the learning rate in each layer, from the inputs on; a layer of rate 0 stays as it is. To teach a trained
+    /// network something new, its first layers are often given less than its last (Howard & Ruder 2018).
+    #[must_use]
+    pub fn layer_rates(mut self, rates: &[f64]) -> Self {
+        self.layer_rates = rates.to_vec();
         self
     }
 
@@ -149,6 +195,13 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn full_batch(mut self) -> Self {
         self.batch_size = None;
+        self
+    }
+
+    /// Whether the rows of an epoch that do not fill a batch are left out, as long as there is a whole one.
+    #[must_use]
+    pub fn drop_last(mut self, drop_last: bool) -> Self {
+        self.drop_last = drop_last;
         self
     }
 
@@ -178,6 +231,16 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Takes the order of rows and the dropout from `NumPy`'s legacy generator, in place of the seed: each epoch, if it
+    /// shuffles, takes the rows in the order of the next `permutation(rows)`; then each step, if anything is dropped, draws
+    /// a mask for each layer that is, from the inputs on: `randint(2, size=(rows, units))` at rate 1/2, 1 being kept, else
+    /// `random_sample((rows, units)) >= rate`. The generator is left where the run leaves it.
+    #[must_use]
+    pub fn legacy_random(mut self, random: &'a mut LegacyRandom) -> Self {
+        self.legacy_random = Some(random);
         self
     }
 
@@ -216,6 +279,13 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// An epoch is better than the best before it by more than that (of loss, or of accuracy from 0 to 1); 0 unless told.
+    #[must_use]
+    pub fn min_delta(mut self, min_delta: f64) -> Self {
+        self.min_delta = min_delta;
+        self
+    }
+
     /// What decides which epoch is the best.
     #[must_use]
     pub fn monitor(mut self, monitor: Monitor) -> Self {
@@ -237,12 +307,38 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Is asked in every step, on the calling thread, whether the run shall stop after it, before its end.
+    #[must_use]
+    pub fn stop_when(mut self, asked: impl FnMut() -> bool + 'a) -> Self {
+        self.stop_when = Box::new(asked);
+        self
+    }
+
+    /// Hands out a [`Checkpoint`] so often, and once more when the run is finished or was stopped, on the calling thread
+    /// while the others wait. None is made of weights that are not finite: the one before is then the last.
+    #[must_use]
+    pub fn checkpoints(mut self, every: Every, save: impl FnMut(&Checkpoint) + 'a) -> Self {
+        self.checkpoints = Some((every, Box::new(save)));
+        self
+    }
+
+    /// The next [`fit`](Self::fit) goes on from that checkpoint, with its weights, and ends with the bits of a run that was
+    /// never interrupted. It must have the same settings, network and data; threads and instruction set may be others, and
+    /// under a [constant schedule](Schedule::Constant) the number of epochs too.
+    #[must_use]
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
+        self.resume = Some(Box::new(checkpoint));
+        self
+    }
+
     /// Trains `network` on `train`, measuring on `validation` after every epoch. All memory is taken before the first
     /// step.
     ///
     /// # Errors
     /// When a setting is out of its range or does not go with the network or the data; when the numbers are no longer
-    /// finite ([`Kind::Diverged`], naming epoch, step and layer): the network then keeps the weights it came with.
+    /// finite ([`Kind::Diverged`](crate::Kind::Diverged), naming epoch, step and layer): the network then keeps the weights
+    /// it came with; when the checkpoint to go on from is of another run ([`Kind::Checkpoint`](crate::Kind::Checkpoint),
+    /// naming the first setting that differs).
     pub fn fit(
         &mut self,
         network: &mut Network,
@@ -254,70 +350,5 @@ impl<'a> Trainer<'a> {
             .unwrap_or_else(|| Loss::default_for(network.output_activation()));
         self.check(network, train, validation, loss)?;
         fit::fit(self, loss, network, train, validation)
-    }
-
-    fn check(
-        &self,
-        network: &Network,
-        train: &Dataset,
-        validation: Option<&Dataset>,
-        loss: Loss,
-    ) -> Result<(), Error> {
-        let fault = |kind, message: String| Err(Error::new(kind, message));
-        self.optimizer.check()?;
-        self.penalty.check()?;
-        let (Threads::AtMost(threads) | Threads::Exactly(threads)) = self.threads;
-        for (value, what) in [
-            (self.epochs, "epochs"),
-            (self.batch_size.unwrap_or(1), "the batch size"),
-            (threads, "threads"),
-            (self.patience.unwrap_or(1), "the patience"),
-        ] {
-            if value == 0 {
-                return fault(Kind::Setting, format!("{what} must be at least 1, not 0"));
-            }
-        }
-        for data in [Some(train), validation].into_iter().flatten() {
-            if data.is_empty() {
-                return fault(
-                    Kind::Data,
-                    "there are no rows to train or validate on".into(),
-                );
-            }
-            if u32::try_from(data.len()).is_err() {
-                return fault(
-                    Kind::Data,
-                    format!("{} rows are more than 2^32 - 1", data.len()),
-                );
-            }
-            if data.inputs().cols() != network.inputs() {
-                let (cols, inputs) = (data.inputs().cols(), network.inputs());
-                return fault(
-                    Kind::Data,
-                    format!("the data has {cols} columns, the network {inputs} inputs"),
-                );
-            }
-            let classes = match data.targets() {
-                Targets::Classes { names, .. } => Some(names.len()),
-                Targets::Values { .. } => {
-                    let (width, outputs) = (data.target_width(), network.outputs());
-                    if width != outputs {
-                        return fault(
-                            Kind::Data,
-                            format!("{width} target values need {width} outputs, not {outputs}"),
-                        );
-                    }
-                    None
-                }
-            };
-            loss.check(network.output_activation(), network.outputs(), classes)?;
-        }
-        if self.monitor == Monitor::Accuracy && matches!(train.targets(), Targets::Values { .. }) {
-            return fault(
-                Kind::Setting,
-                "values have no accuracy to monitor: monitor the loss".into(),
-            );
-        }
-        Ok(())
     }
 }

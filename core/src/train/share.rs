@@ -6,6 +6,8 @@
 //! gradient of a whole layer never exists. Where a batch is longer than [`KB`](crate::tensor::gemm::KB) rows it comes in
 //! several parts, one block of the reduction each, whose gradients are added in order before the step.
 
+mod state;
+
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
@@ -14,7 +16,10 @@ use crate::isa::Isa;
 use crate::nn::{Layer, Network};
 use crate::optim::{Optimizer, Update, update};
 use crate::team;
-use crate::tensor::gemm::{ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels};
+use crate::tensor::gemm::{
+    ColumnsByPanels, GROUP, Panels, Rows, Segment, Sink, SparseColumnsByPanels, SparsePiece,
+    room_for_lines,
+};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::{LINE, padded};
 
@@ -31,10 +36,33 @@ pub(super) struct Lesson<'a> {
     pub(super) part: Part,
     pub(super) weight_step: Update,
     pub(super) bias_step: Update,
-    /// Whether the first layer's inputs are mostly zero, and the gradients finite.
-    pub(super) sparse_inputs: bool,
-    /// Room for a strip of the inputs.
-    pub(super) packed: &'a mut [f32],
+    /// What the first layer learns from, where inputs are sparse.
+    pub(super) sparse: Option<&'a [SparsePiece<'a>]>,
+    pub(super) scratch: &'a mut Scratch,
+}
+
+/// Room that learning needs.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    /// For a strip of a layer's inputs.
+    packed: Aligned,
+    /// For the first layer's dL/dz, where inputs are sparse.
+    lines: Vec<[f32; LINE]>,
+}
+
+impl Scratch {
+    /// For parts of at most `rows` rows.
+    pub(super) fn new(share: &Share, rows: usize, sparse: bool) -> Self {
+        let lines = if sparse {
+            room_for_lines(rows, share.slabs[0].panels())
+        } else {
+            0
+        };
+        Self {
+            packed: Aligned::zeroed(rows * GROUP),
+            lines: Vec::with_capacity(lines),
+        }
+    }
 }
 
 /// Numbers that an optimiser moves, with all it keeps about them.
@@ -255,23 +283,21 @@ impl Share {
             part,
             step: &lesson.weight_step,
         };
-        let packed = &mut *lesson.packed;
-        if l == 0 && lesson.sparse_inputs {
-            isa.dispatch(SparseColumnsByPanels {
+        match lesson.sparse {
+            Some(pieces) if l == 0 => isa.dispatch(SparseColumnsByPanels {
                 pieces,
                 columns,
                 panels,
-                packed,
+                room: &mut lesson.scratch.lines,
                 sink,
-            });
-        } else {
-            isa.dispatch(ColumnsByPanels {
+            }),
+            _ => isa.dispatch(ColumnsByPanels {
                 pieces,
                 columns,
                 panels,
-                packed,
+                packed: &mut lesson.scratch.packed,
                 sink,
-            });
+            }),
         }
         if part.last {
             slab.transpose();

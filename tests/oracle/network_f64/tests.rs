@@ -91,6 +91,8 @@ fn losses_worked_by_hand() {
     let (p, y) = ([0.5, 0.25], [1.0, 1.0]);
     let close = |got: f64, want: f64| assert!((got - want).abs() < 1e-12, "{got} is not {want}");
     close(Loss::Mse.value(&p, &y), f64::midpoint(0.25, 0.5625));
+    close(Loss::SquaredError.value(&p, &y), 0.8125);
+    close(Loss::HalfSquaredError.value(&p, &y), 0.406_25);
     close(Loss::Mae.value(&p, &y), 0.625);
     close(Loss::Huber(0.5).value(&p, &y), f64::midpoint(0.125, 0.25));
     close(
@@ -114,6 +116,11 @@ fn activations_at_known_points() {
     close(Activation::Elu(2.0).forward(&[-1.0])[0], -1.264_241_1);
     close(Activation::LeakyRelu(0.1).forward(&[-3.0])[0], -0.3);
     close(Activation::Relu.forward(&[-3.0])[0], 0.0);
+    close(Activation::StraightThroughRelu.forward(&[-3.0])[0], 0.0);
+    close(
+        Activation::StraightThroughRelu.backward(&[-3.0], &[2.0])[0],
+        2.0,
+    );
     let softmax = Activation::Softmax.forward(&[1000.0, 1000.0 - 3.0_f64.ln()]);
     close(softmax[0], 0.75);
     close(softmax[1], 0.25);

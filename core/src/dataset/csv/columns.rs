@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::cell;
 use crate::dataset::options::{Expected, Header, LabelUse, ReadOptions};
 use crate::dataset::suggest::closest;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, shown};
 
 /// The names that mark a label column, the likeliest first.
 const LABEL_NAMES: [&str; 3] = ["label", "target", "class"];
@@ -68,7 +68,7 @@ impl Columns {
     /// `column 3 (age)`, or `column 3` without a header.
     pub(super) fn place(&self, column: usize) -> String {
         match &self.names {
-            Some(names) => format!("column {} ({})", column + 1, names[column]),
+            Some(names) => format!("column {} ({})", column + 1, shown(&names[column])),
             None => format!("column {}", column + 1),
         }
     }
@@ -114,7 +114,7 @@ impl Columns {
                 self.order = order;
                 match label {
                     Some(label) if self.roles[label] == Role::Input => {
-                        let name = &names[label];
+                        let name = shown(&names[label]);
                         return Err(Error::new(
                             Kind::Data,
                             format!(
@@ -232,7 +232,8 @@ impl Columns {
         let message = match (&self.names, label) {
             (Some(names), Some(label)) => {
                 format!(
-                    "there is no label column `{label}`{}",
+                    "there is no label column `{}`{}",
+                    shown(label),
                     instead(label, names)
                 )
             }
@@ -241,7 +242,7 @@ impl Columns {
             }
             (None, label) => format!(
                 "there is no header to find the label column `{}` in: give its number, 1 to {}",
-                label.unwrap_or_default(),
+                shown(label.unwrap_or_default()),
                 self.roles.len()
             ),
         };
@@ -282,15 +283,20 @@ fn is_byte(cell: &[u8]) -> bool {
 /// The names in a header: trimmed, `column 3` for an empty one, and `x`, `x.1`, `x.2` for equal ones, as pandas has it.
 fn names_of(first: &Cells) -> Result<Vec<String>, Error> {
     let mut seen = HashSet::new();
+    // How far the numbers behind each name are taken, lest a million equal names be tried a million times each.
+    let mut taken: HashMap<String, usize> = HashMap::new();
     let mut unique = |name: String| {
-        let mut unique = name.clone();
-        for i in 1.. {
-            if seen.insert(unique.clone()) {
-                break;
-            }
-            unique = format!("{name}.{i}");
+        if seen.insert(name.clone()) {
+            return name;
         }
-        unique
+        let number = taken.entry(name.clone()).or_default();
+        loop {
+            *number += 1;
+            let unique = format!("{name}.{number}");
+            if seen.insert(unique.clone()) {
+                return unique;
+            }
+        }
     };
     let name = |(i, cell): (usize, &Vec<u8>)| {
         let wrong = |what: &str| {
@@ -326,7 +332,8 @@ fn by_name(names: &[String], wanted: &[String]) -> Result<(Vec<Role>, Option<Vec
             return Err(Error::new(
                 Kind::Data,
                 format!(
-                    "there is no column `{name}`, an input of the model{}",
+                    "there is no column `{}`, an input of the model{}",
+                    shown(name),
                     instead(name, names)
                 ),
             ));
@@ -348,17 +355,21 @@ fn by_name(names: &[String], wanted: &[String]) -> Result<(Vec<Role>, Option<Vec
 /// What there is instead of a column.
 fn instead(name: &str, names: &[String]) -> String {
     match closest(name, names.iter().map(String::as_str)) {
-        Some(alike) => format!("; did you mean `{alike}`?"),
+        Some(alike) => format!("; did you mean `{}`?", shown(alike)),
         None => format!("; there are {}", listed(names)),
     }
 }
 
 fn listed(names: &[String]) -> String {
+    let joined = |names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
+        names.join(", ")
+    };
     match names {
         [first @ .., last] if first.len() > 10 => {
-            format!("{}, .., {last}", first[..8].join(", "))
+            format!("{}, .., {}", joined(&first[..8]), shown(last))
         }
-        _ => names.join(", "),
+        _ => joined(names),
     }
 }
 

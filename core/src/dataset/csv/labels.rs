@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::cell::{self, quoted};
 use crate::dataset::Targets;
 use crate::dataset::options::{AUTO_CLASSES, Task};
+use crate::error::shown;
 use crate::tensor::Matrix;
 
 /// The most classes.
@@ -221,7 +222,7 @@ impl Text {
             let text = quoted(self.name.as_bytes());
             let mut names: Vec<_> = index.iter().collect();
             names.sort_by_key(|&(_, &number)| number);
-            let names: Vec<&str> = names.iter().take(10).map(|(name, _)| **name).collect();
+            let names: Vec<String> = names.iter().take(10).map(|(name, _)| shown(name)).collect();
             let dots = if classes > 10 { ", .." } else { "" };
             Fault::at(
                 self.line,
@@ -253,7 +254,10 @@ fn class_names(texts: &[Text]) -> Result<Vec<String>, Fault> {
     match names.as_slice() {
         [only] => Err(Fault {
             line: None,
-            message: format!("all rows have the same class, `{only}`; at least two are needed"),
+            message: format!(
+                "all rows have the same class, `{}`; at least two are needed",
+                shown(only)
+            ),
         }),
         _ => Ok(names),
     }

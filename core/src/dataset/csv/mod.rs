@@ -16,7 +16,8 @@
 //! others are ignored; else there must be as many as the model has inputs, or one more with the label.
 //!
 //! Every fault is an error that tells file, line, column and what was found. A row is at most 64 MB long and has at most
-//! [`MAX_COLUMNS`] columns, so that a file that is no CSV is told by a message and not by running out of memory.
+//! [`MAX_COLUMNS`] columns, there are at most 65 536 classes and 2^32 - 1 rows, so that a file that is no CSV is told by a
+//! message and not by running out of memory.
 
 mod byte_row;
 mod cell;
@@ -153,14 +154,22 @@ impl<R: Read> Rows<R> {
             return Ok(None);
         };
         let line = self.reader.get_ref().line();
-        if split(line).nth(MAX_COLUMNS).is_some() {
+        let place = format!("{}:{number}", self.name);
+        let too_many = || {
             let text = format!("more than {MAX_COLUMNS} columns: is this a CSV file?");
-            return Err(Error::new(Kind::Data, text).at(format!("{}:{number}", self.name)));
-        }
+            Error::new(Kind::Data, text).at(place)
+        };
+        // A quoted row may go on over many lines.
         let cells = if line.contains(&b'"') {
             self.split_quoted(number)?;
+            if self.record.len() > MAX_COLUMNS {
+                return Err(too_many());
+            }
             self.record.iter().map(<[u8]>::to_vec).collect()
         } else {
+            if split(line).nth(MAX_COLUMNS).is_some() {
+                return Err(too_many());
+            }
             split(line).map(<[u8]>::to_vec).collect()
         };
         Ok(Some((number, cells)))

@@ -45,11 +45,11 @@ impl WithSimd for FewRows<'_> {
 impl FewRows<'_> {
     #[inline(always)]
     fn run<S: Simd, const PV: usize>(mut self, simd: S) {
-        for (i, size) in tiles(self.a.rows(), 4) {
-            match size {
-                1 => self.strip::<S, PV, 1, 4>(simd, i),
-                2 => self.strip::<S, PV, 2, 2>(simd, i),
-                _ => self.strip::<S, PV, 4, 1>(simd, i),
+        for (i, size) in tiles(self.a.rows(), if const { PV == LINE } { 1 } else { 4 }) {
+            if const { PV < LINE } && size == 4 {
+                self.strip::<S, PV, 4, 1>(simd, i);
+            } else {
+                self.strip::<S, PV, 1, 4>(simd, i);
             }
         }
     }

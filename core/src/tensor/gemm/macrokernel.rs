@@ -72,17 +72,17 @@ impl WithSimd for RowsByPanels<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // MR, NP: 24 accumulators of 32 registers, or 12 of 16; a scalar tile has no good shape.
+        // MR, NP: 24 accumulators of 32 registers, or 12 of 16; a scalar tile has no good shape, so it has the simplest.
         match S::F32_LANES {
             16 => self.run::<S, 1, 8, 3>(simd),
             8 => self.run::<S, 2, 6, 1>(simd),
             4 => self.run::<S, 4, 6, 1>(simd),
-            _ => self.run::<S, 16, 4, 1>(simd),
+            _ => self.run::<S, 16, 1, 1>(simd),
         }
     }
 }
 
-/// Cuts `n` into tiles: as many of `most` as leave a rest that 4, 2 and 1 fill (never a lone 2 where two 4 do).
+/// Cuts `n` into tiles of `most` (6 or 8), of 4 and of 1, with as few of 1 as can be: (start, size). For `most` = 1, only those.
 #[inline(always)]
 pub(super) fn tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut start = 0;
@@ -90,10 +90,10 @@ pub(super) fn tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize
         let left = n - start;
         let size = match left {
             0 => return None,
-            8 if most == 6 => 4,
+            // Two of 4 rather than a 6 and lone ones.
+            8 | 9 if most == 6 => 4,
             _ if left >= most => most,
             4.. => 4,
-            2.. => 2,
             _ => 1,
         };
         start += size;
@@ -131,11 +131,12 @@ impl RowsByPanels<'_> {
                     let ps = pc..k.min(pc + KB);
                     for (i, size) in tiles(mc, MR) {
                         let at = (ic + i, js.clone(), ps.clone());
-                        match size {
-                            1 => self.strip::<S, PV, 1, 4>(simd, at),
-                            2 => self.strip::<S, PV, 2, 2>(simd, at),
-                            4 => self.strip::<S, PV, 4, NP>(simd, at),
-                            _ => self.strip::<S, PV, MR, NP>(simd, at),
+                        if size == MR {
+                            self.strip::<S, PV, MR, NP>(simd, at);
+                        } else if const { MR > 4 } && size == 4 {
+                            self.strip::<S, PV, 4, NP>(simd, at);
+                        } else {
+                            self.strip::<S, PV, 1, 4>(simd, at);
                         }
                     }
                 }
@@ -256,7 +257,7 @@ impl<K: Sink> WithSimd for ColumnsByPanels<'_, K> {
             16 => self.run::<S, 1, 8>(simd),
             8 => self.run::<S, 2, 6>(simd),
             4 => self.run::<S, 4, 6>(simd),
-            _ => self.run::<S, 16, 4>(simd),
+            _ => self.run::<S, 16, 1>(simd),
         }
     }
 }
@@ -290,11 +291,12 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
                 for (i, size) in tiles(width, MR) {
                     let strip = &mut strip[i..i + size];
                     let at = (group, i, j, k, pack, add);
-                    match size {
-                        1 => self.tile::<S, PV, 1>(simd, at, strip),
-                        2 => self.tile::<S, PV, 2>(simd, at, strip),
-                        4 => self.tile::<S, PV, 4>(simd, at, strip),
-                        _ => self.tile::<S, PV, MR>(simd, at, strip),
+                    if size == MR {
+                        self.tile::<S, PV, MR>(simd, at, strip);
+                    } else if const { MR > 4 } && size == 4 {
+                        self.tile::<S, PV, 4>(simd, at, strip);
+                    } else {
+                        self.tile::<S, PV, 1>(simd, at, strip);
                     }
                 }
                 self.sink.take(simd, group, j, &mut strip[..width]);

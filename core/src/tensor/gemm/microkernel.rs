@@ -131,45 +131,54 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
     *acc = sum;
 }
 
-/// The tile of rows of A, packed, by those lines of a panel that `lines_of` names.
+/// The tile of MR columns of A, their cells in ascending order of the rows, by NP panels whose lines lie side by side.
 #[inline(always)]
-pub(super) fn listed<S: Simd, const MR: usize, const PV: usize>(
+pub(super) fn listed<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     simd: S,
-    a: &[[f32; MR]],
-    lines_of: &[u16],
-    panel: &[[f32; LINE]],
-    acc: &mut Acc<S::f32s, MR, 1, PV>,
+    cells: &[(u32, [f32; MR])],
+    panels: &[[[f32; LINE]; NP]],
+    acc: &mut Acc<S::f32s, MR, NP, PV>,
 ) {
     let mut sum = *acc;
-    for (a, &p) in a.iter().zip(lines_of) {
-        let b = line::<S, PV>(&panel[usize::from(p)]);
-        step(simd, *a, [b], &mut sum);
+    for &(r, x) in cells {
+        let lines = &panels[r as usize];
+        let b = core::array::from_fn(|q| line::<S, PV>(&lines[q]));
+        step(simd, x, b, &mut sum);
     }
     *acc = sum;
 }
 
-/// The tile of one row of A by packed panels, at the columns that `columns` names; the panels begin at column `start`.
+/// The tile of one row of A, its pairs of columns in ascending order as far as they are below column `end`, by NP panels
+/// that begin at column `start`: how many pairs that were.
 #[inline(always)]
 pub(super) fn picked<S: Simd, const NP: usize, const PV: usize>(
     simd: S,
-    a: &[f32],
-    columns: &[u16],
-    start: usize,
+    (indices, pairs): (&[u16], &[[f32; 2]]),
+    (start, end): (usize, usize),
     panels: [&[[f32; LINE]]; NP],
     acc: &mut Acc<S::f32s, 1, NP, PV>,
-) {
+    mut each: impl FnMut(usize, [f32; 2]),
+) -> usize {
     let k = panels[0].len();
-    let a = &a[start..start + k];
     let panels = panels.map(|panel| &panel[..k]);
     let mut sum = *acc;
-    for &column in columns {
-        // One check for all: the slices are of one length.
-        let p = usize::from(column) - start;
-        let x = a[p];
-        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q][p]));
-        step(simd, [x], b, &mut sum);
+    let mut count = 0;
+    for (&index, &pair) in indices.iter().zip(pairs) {
+        let column = usize::from(index) * 2;
+        if column >= end {
+            break;
+        }
+        // One check for all: the slices are of one length. The last column may be without a second, which is zero.
+        let (p0, p1) = (column - start, (column - start + 1).min(k - 1));
+        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q][p0]));
+        step(simd, [pair[0]], b, &mut sum);
+        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q][p1]));
+        step(simd, [pair[1]], b, &mut sum);
+        each(usize::from(index), pair);
+        count += 1;
     }
     *acc = sum;
+    count
 }
 
 /// All accumulators zero.

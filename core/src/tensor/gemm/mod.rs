@@ -25,7 +25,7 @@ pub use blocking::{Caches, KB};
 pub use epilogue::Epilogue;
 pub use macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink};
 pub use pack::{Operand, Panels};
-pub use sparse::{NonZeroColumns, SparseColumnsByPanels, SparseRowsByPanels};
+pub use sparse::{SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, room_for_lines};
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError, RwLock};

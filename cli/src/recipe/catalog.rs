@@ -1,0 +1,85 @@
+//! The recipes that are built in, in the order of the documents that they are from.
+
+use std::fs;
+use std::path::Path;
+
+use super::recipe_file::Recipe;
+use super::toml_file::TomlFile;
+use crate::failure::Failure;
+
+/// Files of `data/recipes`, by name.
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../data/recipes/", $name, ".toml")))),*]
+    };
+}
+
+const BUILT_IN: &[(&str, &str)] = built_in![
+    "neuron-4",
+    "feedforward-3",
+    "mse-4",
+    "grad-w1",
+    "gender-2-2-1",
+    "zero-vs-rest-logistic",
+    "zero-vs-rest-64",
+    "ten-64-fullbatch",
+    "ten-64-momentum",
+    "keras-first",
+    "tiny10-gd",
+    "tiny10-momentum",
+    "tiny10-rmsprop",
+    "tiny10-adam",
+    "first1000-40",
+    "first1000-40-dropout",
+    "first1000-100-dropout-b100",
+    "first1000-100-tanh-softmax",
+    "binary01-he",
+    "binary01-he-l2",
+    "binary01-he-l2-b512",
+    "kaggle-one-step",
+    "kaggle5000-10",
+    "kaggle40000-785",
+];
+
+/// All that are built in.
+pub(super) fn all() -> Result<Vec<Recipe>, Failure> {
+    BUILT_IN
+        .iter()
+        .map(|&(name, text)| built_in(name, text))
+        .collect()
+}
+
+fn built_in(name: &str, text: &str) -> Result<Recipe, Failure> {
+    let file = format!("data/recipes/{name}.toml");
+    Recipe::parse(name, &TomlFile { name: &file, text })
+}
+
+/// The recipe of that name, or of that file.
+pub(super) fn find(name: &str) -> Result<Recipe, Failure> {
+    if let Some(&(name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        return built_in(name, text);
+    }
+    let path = Path::new(name);
+    let is_file = path.extension().is_some_and(|e| e == "toml") || name.contains(['/', '\\']);
+    if !is_file {
+        let close = BUILT_IN
+            .iter()
+            .map(|(known, _)| (strsim::damerau_levenshtein(name, known), known))
+            .min()
+            .filter(|&(distance, _)| distance <= name.len().div_ceil(3));
+        let meant = close.map_or_else(
+            || "`mlp-fast recipe list` has them all".to_owned(),
+            |(_, known)| format!("did you mean `{known}`?"),
+        );
+        return Err(Failure::usage(format!(
+            "no recipe is named `{name}` (a recipe file of your own ends in .toml); {meant}"
+        )));
+    }
+    let text = fs::read_to_string(path)
+        .map_err(|cause| Failure::Failed(format!("{name}: cannot read: {cause}")))?;
+    let stem = path
+        .file_stem()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
+    Recipe::parse(&stem, &TomlFile { name, text: &text })
+}

@@ -1,0 +1,177 @@
+//! Matrices of which most numbers are zero: by rows ([`SparseRows`]) and by columns ([`SparseColumns`]).
+//!
+//! Columns are taken in pairs, 2 i and 2 i + 1, because neighbours are often zero in the same rows (strokes of pixels): a
+//! pair is left out where both are zero, and is there as two numbers where either is not. Buffers are made once, for the
+//! most that they will hold, and filled again and again.
+
+use std::ops::Range;
+
+/// Two columns next to each other.
+pub type Pair = [f32; 2];
+
+/// Rows of pairs: of each row the numbers of the pairs, ascending, and what is in them.
+#[derive(Clone, Debug)]
+pub struct SparseRows {
+    /// Row r has entries `starts[r]..starts[r + 1]`.
+    starts: Vec<usize>,
+    indices: Vec<u16>,
+    pairs: Vec<Pair>,
+}
+
+impl SparseRows {
+    /// No row yet, and room for `rows` of them with `entries` pairs in all.
+    pub fn with_capacity(rows: usize, entries: usize) -> Self {
+        let mut starts = Vec::with_capacity(rows + 1);
+        starts.push(0);
+        Self {
+            starts,
+            indices: Vec::with_capacity(entries),
+            pairs: Vec::with_capacity(entries),
+        }
+    }
+
+    /// Takes all rows away.
+    pub fn clear(&mut self) {
+        self.starts.truncate(1);
+        self.indices.clear();
+        self.pairs.clear();
+    }
+
+    /// One more row: which pairs, in ascending order, and as many of them.
+    #[inline(always)]
+    pub fn push(&mut self, indices: &[u16], pairs: impl ExactSizeIterator<Item = Pair>) {
+        debug_assert_eq!(indices.len(), pairs.len(), "a pair for each number");
+        debug_assert!(indices.is_sorted(), "ascending pairs");
+        self.indices.extend_from_slice(indices);
+        self.pairs.extend(pairs);
+        self.starts.push(self.indices.len());
+    }
+
+    /// Makes zero what the last row has in the column after its last of `cols`, which shares a pair with that.
+    #[inline(always)]
+    pub fn end_at(&mut self, cols: usize) {
+        if let (Some(&index), Some(pair)) = (self.indices.last(), self.pairs.last_mut())
+            && usize::from(index) * 2 + 1 == cols
+        {
+            pair[1] = 0.0;
+        }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Which pairs row `r` has, and the pairs.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[inline(always)]
+    pub fn row(&self, r: usize) -> (&[u16], &[Pair]) {
+        let entries = self.starts[r]..self.starts[r + 1];
+        (&self.indices[entries.clone()], &self.pairs[entries])
+    }
+
+    /// Which pairs row `r` has, and the pairs, to be changed.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[inline(always)]
+    pub fn row_mut(&mut self, r: usize) -> (&[u16], &mut [Pair]) {
+        let entries = self.starts[r]..self.starts[r + 1];
+        (&self.indices[entries.clone()], &mut self.pairs[entries])
+    }
+}
+
+/// A pair in one row: the row, and the two numbers.
+pub type Cell = (u32, Pair);
+
+/// Pairs of columns: of each the rows, ascending, and the numbers in them.
+#[derive(Clone, Debug)]
+pub struct SparseColumns {
+    /// Pair i has cells from `i * slot` on.
+    slot: usize,
+    counts: Vec<u32>,
+    cells: Vec<Cell>,
+}
+
+impl SparseColumns {
+    /// No cell yet, and room for `columns` columns of at most `rows` rows.
+    pub fn new(columns: usize, rows: usize) -> Self {
+        // Odd, so that the cells written next, one for each pair, are not all in a few sets of the cache.
+        let (slot, pairs) = (rows | 1, columns.div_ceil(2));
+        Self {
+            slot,
+            counts: vec![0; pairs],
+            cells: vec![(0, [0.0; 2]); pairs * slot],
+        }
+    }
+
+    /// Takes all cells away.
+    pub fn clear(&mut self) {
+        self.counts.fill(0);
+    }
+
+    /// One more cell of pair `i`, in a row below those it has.
+    ///
+    /// # Panics
+    /// When there is no room for it.
+    #[inline(always)]
+    pub fn push(&mut self, i: usize, cell: Cell) {
+        let count = &mut self.counts[i];
+        self.cells[i * self.slot + *count as usize] = cell;
+        *count += 1;
+    }
+
+    /// The cells of pair `i`.
+    ///
+    /// # Panics
+    /// When there is no such pair.
+    #[inline(always)]
+    pub fn pair(&self, i: usize) -> &[Cell] {
+        &self.cells[i * self.slot..][..self.counts[i] as usize]
+    }
+
+    /// Whether none of these pairs has a cell.
+    ///
+    /// # Panics
+    /// When there are no such pairs.
+    #[inline(always)]
+    pub fn are_empty(&self, pairs: Range<usize>) -> bool {
+        self.counts[pairs].iter().all(|&count| count == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SparseColumns, SparseRows};
+
+    #[test]
+    fn rows_are_kept_and_end_where_the_columns_do() {
+        let mut rows = SparseRows::with_capacity(2, 3);
+        rows.push(&[0, 2], [[1.0, 2.0], [3.0, 9.0]].into_iter());
+        rows.end_at(5);
+        rows.push(&[], [].into_iter());
+        assert_eq!(rows.rows(), 2);
+        assert_eq!(rows.row(0), (&[0, 2][..], &[[1.0, 2.0], [3.0, 0.0]][..]));
+        assert_eq!(rows.row(1).0.len(), 0);
+        rows.clear();
+        assert_eq!(rows.rows(), 0);
+    }
+
+    #[test]
+    fn columns_are_filled_again_and_again() {
+        let mut columns = SparseColumns::new(5, 2);
+        for _ in 0..2 {
+            columns.clear();
+            assert!(columns.are_empty(0..3));
+            columns.push(2, (0, [1.0, 0.0]));
+            columns.push(0, (1, [2.0, 3.0]));
+            columns.push(2, (1, [4.0, 0.0]));
+            assert_eq!(columns.pair(0), [(1, [2.0, 3.0])]);
+            assert_eq!(columns.pair(1), []);
+            assert_eq!(columns.pair(2), [(0, [1.0, 0.0]), (1, [4.0, 0.0])]);
+            assert!(columns.are_empty(1..2) && !columns.are_empty(1..3));
+        }
+    }
+}
