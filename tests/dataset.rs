@@ -67,6 +67,28 @@ fn splits_share_out_every_row_by_seed() {
             rows,
         );
     }
+    // Bytes are moved, not copied; other numbers are copied. The sides are the same.
+    let bytes = Inputs::from_bytes((0..997 * 3).map(|i| (i % 251) as u8).collect(), 997, 3)
+        .expect("as many bytes");
+    let names = vec!["a".to_owned(), "b".to_owned()];
+    let bytes = Dataset::classes(bytes, labels.clone(), names).expect("a data set");
+    for whole in [&whole, &bytes] {
+        for (sides, want) in [
+            (whole.clone().into_split(0.7, 3), whole.split(0.7, 3)),
+            (
+                whole.clone().into_split_stratified(0.7, 3),
+                whole.split_stratified(0.7, 3),
+            ),
+        ] {
+            let ((train, held_out), want) =
+                (sides.expect("a good share"), want.expect("a good share"));
+            for (side, want) in [(train, want.0), (held_out, want.1)] {
+                assert_eq!(side.inputs().to_matrix(), want.inputs().to_matrix());
+                assert_eq!(side.targets(), want.targets());
+                assert_eq!(side.size_in_memory(), want.size_in_memory());
+            }
+        }
+    }
     let train = |seed| rows_of(&whole.split(0.8, seed).expect("a good share").0);
     assert_eq!(train(1), train(1));
     assert_ne!(train(1), train(2));

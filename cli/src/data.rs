@@ -145,10 +145,12 @@ fn hold_out(all: Dataset, args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)
     let share = 1.0 - args.validation;
     let sides = match (args.split, all.targets()) {
         (Split::Stratified, _) | (Split::Auto, Targets::Classes { .. }) => {
-            all.split_stratified(share, args.seed)
+            all.into_split_stratified(share, args.seed)
         }
         (Split::Last, _) => all.split_last(share),
-        (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => all.split(share, args.seed),
+        (Split::Random, _) | (Split::Auto, Targets::Values { .. }) => {
+            all.into_split(share, args.seed)
+        }
     };
     let (train, held_out) = sides.map_err(|error| match error.kind() {
         Kind::Setting => Failure::usage(format!("{}: {error}", args.data)),

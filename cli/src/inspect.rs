@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use mlp_core::model_file::{Model, Task};
+use mlp_core::optim::Optimizer;
+use mlp_core::train::{Extent, Memory};
 use serde_json::{Value, json};
 
 use crate::args::InspectArgs;
 use crate::failure::Failure;
-use crate::print;
+use crate::{memory, print};
 
 /// Names of classes, values or columns are listed up to so many.
 const LISTED: usize = 12;
@@ -57,6 +59,15 @@ fn to_json(model: &Model) -> Value {
             "names": model.target.names,
             "column": model.target.column,
         },
+        "memory_of_a_fit": memory_of_a_fit(model).map(|(memory, extent)| json!({
+            "weights": memory.weights,
+            "moments": memory.moments,
+            "activations": memory.activations,
+            "rows": memory.rows,
+            "total": memory.total(),
+            "optimizer": extent.optimizer.name(),
+            "batch_size": extent.batch,
+        })),
         "record": model.record,
     })
 }
@@ -105,6 +116,15 @@ fn to_text(model: &Model) -> String {
     if let Some(column) = &model.target.column {
         lines.push(format!("label column   {}", on_one_line(column)));
     }
+    if let Some((memory, extent)) = memory_of_a_fit(model) {
+        lines.push(format!(
+            "to train it    {} beside the data: {} (batches of {}, {})",
+            print::bytes(memory.total()),
+            memory::parts_of(&memory),
+            extent.batch,
+            extent.optimizer.name(),
+        ));
+    }
     if let Value::Object(record) = &model.record {
         lines.push(String::new());
         lines.push("training".to_owned());
@@ -112,6 +132,27 @@ fn to_text(model: &Model) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// What it would take to train this network again, on one thread, as the record says that it was trained.
+fn memory_of_a_fit(model: &Model) -> Option<(Memory, Extent)> {
+    let recorded = |key: &str| model.record.get(key);
+    let count = |key: &str| {
+        recorded(key)
+            .and_then(Value::as_u64)
+            .map(|count| count as usize)
+    };
+    let rows = count("rows")?;
+    let optimizer = recorded("optimizer").and_then(Value::as_str)?;
+    let extent = Extent {
+        optimizer: Optimizer::parse(optimizer, None).ok()?,
+        batch: count("batch_size").unwrap_or(rows),
+        rows,
+        validation_rows: count("rows_held_out").unwrap_or(0),
+        keeps_best: count("patience").is_some(),
+        threads: 1,
+    };
+    Some((Memory::of_fit(&model.network, &extent), extent))
 }
 
 fn preprocessing(model: &Model) -> String {

@@ -18,6 +18,7 @@ mod generate;
 mod inspect;
 mod interrupt;
 mod measured;
+mod memory;
 mod mistakes_svg;
 mod output;
 mod outputs;

@@ -34,6 +34,15 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// `812 kB`, `47.2 MB`, `1.50 GB`.
+pub(crate) fn bytes(count: usize) -> String {
+    match count {
+        1_000_000_000.. => format!("{:.2} GB", count as f64 / 1e9),
+        1_000_000.. => format!("{:.1} MB", count as f64 / 1e6),
+        _ => format!("{} kB", count.div_ceil(1000)),
+    }
+}
+
 /// `784-128-10`.
 pub(crate) fn shape(widths: impl IntoIterator<Item = usize>) -> String {
     let widths: Vec<String> = widths.into_iter().map(|width| width.to_string()).collect();
@@ -86,7 +95,7 @@ pub(crate) fn paragraph(text: &mut String, heading: &str, words: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, grouped, paragraph, percent, shape, short};
+    use super::{bytes, duration, grouped, paragraph, percent, shape, short};
 
     #[test]
     fn numbers_as_people_read_them() {
@@ -94,6 +103,10 @@ mod tests {
         assert_eq!(
             [0, 999, 1000, 101_770, 1_000_000].map(grouped),
             ["0", "999", "1 000", "101 770", "1 000 000"]
+        );
+        assert_eq!(
+            [1, 812_000, 47_160_000, 1_500_000_000].map(bytes),
+            ["1 kB", "812 kB", "47.2 MB", "1.50 GB"]
         );
         assert_eq!(
             [0.421, 12.34, 125.2].map(duration),

@@ -19,10 +19,10 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::measured::Measured;
 use crate::outputs::Outputs;
-use crate::print;
 use crate::progress::Progress;
 use crate::record;
 use crate::settings::Settings;
+use crate::{memory, print};
 
 /// Trains, writes the model and what goes beside it, and says how good the model is.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         checkpoints.settle(&told)?;
     }
     if !args.quiet {
-        note(args, &parts, &network, &told);
+        note(args, &settings, &parts, &network, &told);
     }
     let resumed = outputs.checkpoints.as_ref().is_some_and(Checkpoints::go_on);
     let interrupt = Interrupt::listen();
@@ -56,6 +56,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         trainer = trainer.legacy_random(random);
     }
     let history = fit(args, trainer, &parts, &outputs, &interrupt, &mut network)?;
+    if args.verbose
+        && let Some(bytes) = memory::most_held()
+    {
+        let told = format!("  memory: the process held at most {}", print::bytes(bytes));
+        drop(writeln!(io::stderr(), "{told}"));
+    }
     let done = history.epochs.len();
     let kept = match args.patience {
         Some(_) => history.best_epoch,
@@ -195,7 +201,13 @@ fn note_resumed(path: &Path, checkpoint: &Checkpoint) {
 }
 
 /// What is about to happen, on standard error.
-fn note(args: &TrainArgs, parts: &Parts, network: &Network, told: &Map<String, Value>) {
+fn note(
+    args: &TrainArgs,
+    settings: &Settings,
+    parts: &Parts,
+    network: &Network,
+    told: &Map<String, Value>,
+) {
     let count = |rows: &Option<Dataset>, what: &str| {
         rows.as_ref().map_or_else(String::new, |rows| {
             format!(", {} {what}", print::grouped(rows.len() as u64))
@@ -223,6 +235,7 @@ fn note(args: &TrainArgs, parts: &Parts, network: &Network, told: &Map<String, V
             args.machine.threads(),
             network.isa()
         ));
+        lines.push(memory::plan(args, settings, parts, network));
     }
     // Notes are a courtesy: whether anyone reads them is no matter.
     drop(writeln!(io::stderr(), "{}", lines.join("\n")));

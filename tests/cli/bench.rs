@@ -103,5 +103,9 @@ fn what_cannot_be_measured() {
         1,
         &["nowhere"],
     );
+    for option in ["--from m.safetensors", "--resume", "--random numpy"] {
+        let command = format!("bench to-accuracy points.csv 0.9 {option}");
+        room.fails(&command, 2, &[option.split(' ').next().unwrap_or_default()]);
+    }
     room.fails("bench to-accurac", 2, &["to-accuracy"]);
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+static KEPT: AtomicUsize = AtomicUsize::new(0);
 
 /// The system's allocator, counting.
 #[derive(Debug)]
@@ -19,8 +20,9 @@ pub struct Meter;
 
 fn taken(bytes: usize) {
     ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    let held = HELD.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    PEAK.fetch_max(held, Ordering::Relaxed);
+    let held = HELD.fetch_add(bytes, Ordering::Relaxed);
+    PEAK.fetch_max(held + bytes, Ordering::Relaxed);
+    KEPT.fetch_max(held, Ordering::Relaxed);
 }
 
 fn given_back(bytes: usize) {
@@ -71,4 +73,14 @@ pub fn peak_of<T>(work: impl FnOnce() -> T) -> (usize, T) {
     PEAK.store(before, Ordering::Relaxed);
     let result = work();
     (PEAK.load(Ordering::Relaxed).saturating_sub(before), result)
+}
+
+/// The same, of what was held when something more was asked for: a block that is given back at once, by which somebody
+/// tries whether there is room, is not counted.
+pub fn kept_peak_of<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = held();
+    KEPT.store(before, Ordering::Relaxed);
+    let result = work();
+    drop(std::hint::black_box(Box::new(1_u8)));
+    (KEPT.load(Ordering::Relaxed).saturating_sub(before), result)
 }

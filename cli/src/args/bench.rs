@@ -59,6 +59,10 @@ pub(crate) struct TableArgs {
     .hide_default_value(true)
     .help("Learning rate [default: 6e-3 for adam; else that of train]")))]
 #[command(mut_arg("output", |arg| arg.hide(true)))]
+#[command(mut_arg("from", |arg| arg.hide(true)))]
+#[command(mut_arg("checkpoint_every", |arg| arg.hide(true)))]
+#[command(mut_arg("resume", |arg| arg.hide(true)))]
+#[command(mut_arg("help_all", |arg| arg.hide(true)))]
 #[command(
     after_help = "Counted is training alone: preparing weights and lists, shuffling, forward, backward, update; not \
     counted are reading the data and the evaluation after each epoch, whose time is told.\n\

@@ -7,7 +7,7 @@ use mlp_core::nn::Layer;
 use mlp_core::train::Flow;
 use serde_json::{Map, Value, json};
 
-use crate::args::{BatchSize, ToAccuracyArgs};
+use crate::args::{BatchSize, Random, ToAccuracyArgs, TrainArgs};
 use crate::data::Parts;
 use crate::failure::Failure;
 use crate::print;
@@ -32,6 +32,7 @@ struct Run {
 /// Trains once for each seed, and tells the least, the median and the greatest time.
 pub(crate) fn run(args: &ToAccuracyArgs) -> Result<(), Failure> {
     let train = &args.train;
+    has_a_place(train)?;
     let mut settings = Settings::check(train)?;
     let parts = Parts::load_to_test(train, &settings)?;
     if matches!(parts.train.targets(), Targets::Values { .. }) {
@@ -87,6 +88,24 @@ pub(crate) fn run(args: &ToAccuracyArgs) -> Result<(), Failure> {
         summary(args.accuracy, &runs)
     };
     writeln!(io::stdout(), "{text}")?;
+    Ok(())
+}
+
+/// Options of `train` that mean nothing where every seed begins anew and nothing is written.
+fn has_a_place(train: &TrainArgs) -> Result<(), Failure> {
+    for (given, option) in [
+        (train.from.is_some(), "--from"),
+        (train.checkpoint_every.is_some(), "--checkpoint-every"),
+        (train.resume, "--resume"),
+        (train.help_all, "--help-all"),
+        (train.fine.random == Random::Numpy, "--random numpy"),
+    ] {
+        if given {
+            return Err(Failure::usage(format!(
+                "{option} has no place in bench to-accuracy: every seed begins anew, and nothing is written"
+            )));
+        }
+    }
     Ok(())
 }
 

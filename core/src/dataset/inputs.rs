@@ -211,6 +211,32 @@ impl Inputs {
     }
 }
 
+impl Inputs {
+    /// [`select`](Self::select) of rows in ascending order, where the others are no longer needed: bytes move up within
+    /// their own memory, so that the data is never there twice.
+    ///
+    /// # Panics
+    /// When there is no such row, or the rows do not ascend.
+    #[must_use]
+    #[track_caller]
+    pub fn into_selected(mut self, rows: &[usize]) -> Self {
+        assert!(
+            rows.is_sorted_by(|a, b| a < b),
+            "the rows to keep do not ascend"
+        );
+        let Values::Bytes(bytes) = &mut self.values else {
+            return self.select(rows);
+        };
+        for (to, &from) in rows.iter().enumerate() {
+            bytes.copy_within(from * self.cols..(from + 1) * self.cols, to * self.cols);
+        }
+        bytes.truncate(rows.len() * self.cols);
+        bytes.shrink_to_fit();
+        self.rows = rows.len();
+        self
+    }
+}
+
 impl From<Matrix> for Inputs {
     fn from(matrix: Matrix) -> Self {
         Self::from_matrix(matrix)

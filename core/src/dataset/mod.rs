@@ -254,6 +254,19 @@ impl Dataset {
         }
     }
 
+    /// Bytes of memory that the inputs and the targets take, names not counted.
+    pub fn size_in_memory(&self) -> usize {
+        let inputs = match (self.inputs.bytes(), self.inputs.matrix()) {
+            (Some(bytes), _) => bytes.len(),
+            (_, matrix) => matrix.map_or(0, |matrix| size_of_val(matrix.view().data())),
+        };
+        let targets = match &self.targets {
+            Targets::Classes { labels, .. } => size_of_val(labels.as_slice()),
+            Targets::Values { values, .. } => size_of_val(values.view().data()),
+        };
+        inputs + targets
+    }
+
     /// A copy of these rows, in this order.
     ///
     /// # Panics
@@ -264,6 +277,14 @@ impl Dataset {
         Self {
             inputs: self.inputs.select(rows),
             targets: self.targets.select(rows),
+        }
+    }
+
+    /// [`select`](Self::select) of ascending rows, where the others are no longer needed.
+    fn into_selected(self, rows: &[usize]) -> Self {
+        Self {
+            targets: self.targets.select(rows),
+            inputs: self.inputs.into_selected(rows),
         }
     }
 
@@ -290,14 +311,38 @@ impl Dataset {
     /// # Errors
     /// When the targets are not classes, the share is not between 0 and 1, or one side would be empty.
     pub fn split_stratified(&self, train_share: f64, seed: u64) -> Result<(Self, Self), Error> {
+        let (train, held_out) = self.stratified_sides(train_share, seed)?;
+        Ok((self.select(&train), self.select(&held_out)))
+    }
+
+    fn stratified_sides(&self, train_share: f64, seed: u64) -> Result<split::Sides, Error> {
         let Targets::Classes { labels, names } = &self.targets else {
             return Err(Error::new(
                 Kind::Setting,
                 "a stratified split needs classes, and these targets are values",
             ));
         };
-        let (train, held_out) = split::stratified(labels, names.len(), train_share, seed)?;
-        Ok((self.select(&train), self.select(&held_out)))
+        split::stratified(labels, names.len(), train_share, seed)
+    }
+
+    /// [`split`](Self::split), without a copy of the rows to train on where they are bytes.
+    ///
+    /// # Errors
+    /// As for [`split`](Self::split).
+    pub fn into_split(self, train_share: f64, seed: u64) -> Result<(Self, Self), Error> {
+        let (train, held_out) = split::random(self.len(), train_share, seed)?;
+        let held_out = self.select(&held_out);
+        Ok((self.into_selected(&train), held_out))
+    }
+
+    /// [`split_stratified`](Self::split_stratified), likewise.
+    ///
+    /// # Errors
+    /// As for [`split_stratified`](Self::split_stratified).
+    pub fn into_split_stratified(self, train_share: f64, seed: u64) -> Result<(Self, Self), Error> {
+        let (train, held_out) = self.stratified_sides(train_share, seed)?;
+        let held_out = self.select(&held_out);
+        Ok((self.into_selected(&train), held_out))
     }
 
     /// The same rows, their inputs seen through this scaling, which takes the place of the one that they had.

@@ -14,7 +14,7 @@ impl Dataset {
         if rows >= self.len() {
             return self;
         }
-        self.select(&(0..rows).collect::<Vec<_>>())
+        self.into_selected(&(0..rows).collect::<Vec<_>>())
     }
 
     /// All but the first `rows` rows; none if there are not more.
@@ -23,7 +23,8 @@ impl Dataset {
         if rows == 0 {
             return self;
         }
-        self.select(&(rows.min(self.len())..self.len()).collect::<Vec<_>>())
+        let rows = rows.min(self.len())..self.len();
+        self.into_selected(&rows.collect::<Vec<_>>())
     }
 
     /// All rows in a random order: that of `Rng::stream(seed, "rows")`.

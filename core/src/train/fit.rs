@@ -27,7 +27,7 @@ const FLOPS_PER_THREAD: usize = 2_000_000;
 const DENSITY: f64 = 0.3;
 
 /// Rows of the validation set that go forward together, at least.
-const ROWS_TO_MEASURE: usize = 96;
+pub(super) const ROWS_TO_MEASURE: usize = 96;
 
 /// Trains `network`; the settings have been checked.
 pub(super) fn fit(

@@ -15,6 +15,7 @@ mod identity;
 mod layer_rows;
 mod leader;
 mod mask;
+mod memory;
 mod run;
 mod schedule;
 mod share;
@@ -22,6 +23,7 @@ mod snapshot;
 
 pub use checkpoint::{Checkpoint, Every, LayerState, ParameterState};
 pub use history::{Epoch, Flow, History, Step, Stop};
+pub use memory::{Extent, Memory};
 pub use schedule::Schedule;
 
 use std::fmt;

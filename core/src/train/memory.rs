@@ -1,0 +1,111 @@
+//! What a fit takes of memory, by formula: everything that [`Trainer::fit`](super::Trainer::fit) allocates before its
+//! first step, in bytes.
+//!
+//! With P the numbers of all layers' weights and biases (outputs padded to whole lines of 16), s the numbers that the
+//! optimiser keeps about each (2 for Adam), B the rows of a batch (of a part of 512 rows, where it is longer):
+//! ```text
+//! weights       2 P: the network's own, and those in training; for all layers but the first once more, transposed
+//!               + P where a batch has several parts, + P where the best are kept
+//! moments       s P
+//! activations   for each row of B: the inputs, and of each layer outputs and gradients, as rows and as panels,
+//!               (+ pre-activations, + outputs after dropout, where there are such); at least 4 rows a thread,
+//!               96 a thread where there are rows to validate on
+//! rows          4 bytes each for their order; their losses
+//! ```
+//! The data come on top, and where most of them are zero what is left without the zeros: 4 bytes for each pair of numbers
+//! that are not both zero where the data are bytes, else 10; and in the batch 8 to 12 bytes for each pair of columns in each row.
+
+use crate::nn::{Layer, Network, RowLoss};
+use crate::optim::Optimizer;
+use crate::team;
+use crate::tensor::gemm::{GROUP, KB};
+use crate::tensor::{LINE, padded};
+
+use super::fit::ROWS_TO_MEASURE;
+use super::layer_rows::odd_lines;
+
+/// The bytes of a fit, beside its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Weights in every form.
+    pub weights: usize,
+    /// What the optimiser keeps about them.
+    pub moments: usize,
+    /// Activations and gradients of one batch, over all threads.
+    pub activations: usize,
+    /// The order of the rows, and their losses.
+    pub rows: usize,
+}
+
+/// What a fit is like, as far as its memory depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// Rows of a step.
+    pub batch: usize,
+    /// Rows to train on.
+    pub rows: usize,
+    /// Rows to validate on.
+    pub validation_rows: usize,
+    /// Whether the best weights are kept: where there is a patience.
+    pub keeps_best: bool,
+    /// Threads.
+    pub threads: usize,
+}
+
+impl Memory {
+    /// What training that network takes.
+    pub fn of_fit(network: &Network, extent: &Extent) -> Self {
+        let float = size_of::<f32>();
+        let layers = network.layers();
+        let panels = |layer: &Layer| layer.inputs() * padded(layer.outputs());
+        let transposed = |layer: &Layer| padded(layer.inputs()) * layer.outputs();
+        let weights: usize = layers.iter().map(panels).sum();
+        let biases: usize = layers.iter().map(|layer| padded(layer.bias().len())).sum();
+        let batch = extent.batch.clamp(1, extent.rows.max(1));
+        let kept = weights + biases;
+        let forms = 2 + usize::from(batch > KB) + usize::from(extent.keeps_best);
+        let transposed: usize = layers.iter().skip(1).map(transposed).sum();
+
+        let part = batch.min(KB);
+        let (mut rows, mut results) = (0, 0);
+        for index in 0..extent.threads {
+            let own = team::share(part, 4, index, extent.threads).len();
+            let least = if extent.validation_rows > 0 {
+                ROWS_TO_MEASURE
+            } else {
+                4
+            };
+            rows += own.max(least);
+            let measured = match extent.validation_rows {
+                0 => 0,
+                all => team::share(all, 4, extent.threads - 1, extent.threads).len() + 4,
+            };
+            results += measured.max(own.max(least));
+        }
+        let row = odd_lines(network.inputs())
+            + (0..layers.len()).map(|l| of_row(layers, l)).sum::<usize>();
+        let packed = extent.threads * part * GROUP;
+        Self {
+            weights: float * (forms * kept + transposed),
+            moments: float * extent.optimizer.moments() * kept,
+            activations: float * (rows * row + packed),
+            rows: size_of::<u32>() * extent.rows + size_of::<RowLoss>() * results,
+        }
+    }
+
+    /// All of it.
+    pub fn total(&self) -> usize {
+        self.weights + self.moments + self.activations + self.rows
+    }
+}
+
+/// Floats that one row leaves behind in layer `l`.
+fn of_row(layers: &[Layer], l: usize) -> usize {
+    let layer = &layers[l];
+    let dropped = layers.get(l + 1).is_some_and(|next| next.dropout() > 0.0);
+    let forms = 2 + usize::from(layer.activation().needs_preactivation()) + usize::from(dropped);
+    let panels = padded(layer.outputs());
+    forms * odd_lines(layer.outputs()) + if panels > LINE { panels } else { 0 }
+}

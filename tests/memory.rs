@@ -1,0 +1,137 @@
+//! A fit takes the memory that `Memory::of_fit` tells beforehand, and no more than three times the parameters, the
+//! optimiser's moments and one batch of activations: a counting allocator sees the most that is held at a time.
+
+use mlp_core::dataset::{Dataset, Inputs};
+use mlp_core::nn::Network;
+use mlp_core::optim::{Adam, Optimizer, Sgd};
+use mlp_core::tensor::activation::Activation;
+use mlp_core::tensor::{Matrix, padded};
+use mlp_core::train::{Extent, Memory, Trainer};
+use oracle::meter::{Meter, kept_peak_of};
+use oracle::rng::Rng;
+
+#[global_allocator]
+static ALLOCATOR: Meter = Meter;
+
+fn data(rows: usize, cols: usize) -> Dataset {
+    let mut rng = Rng::new(61);
+    let inputs = Matrix::from_vec(rows, cols, &rng.uniform(rows * cols, 0.1, 1.0));
+    let names = (0..10).map(|class| class.to_string()).collect();
+    Dataset::classes(Inputs::from_matrix(inputs), rng.labels(rows, 10), names).expect("a data set")
+}
+
+struct Case {
+    hidden: &'static [usize],
+    activation: Activation,
+    dropout: f32,
+    optimizer: Optimizer,
+    batch: usize,
+    patience: bool,
+}
+
+impl Case {
+    /// What is planned and what is taken, and the network.
+    fn measure(&self, cols: usize, threads: usize) -> (Memory, usize, Network) {
+        let (train, held_out) = (data(700, cols), data(100, cols));
+        let mut builder = Network::builder(cols);
+        for &units in self.hidden {
+            builder = builder.dense(units, self.activation).dropout(self.dropout);
+        }
+        let mut network = builder
+            .dense(10, Activation::Softmax)
+            .build()
+            .expect("a network");
+        let validation = self.patience.then_some(&held_out);
+        let extent = Extent {
+            optimizer: self.optimizer,
+            batch: self.batch,
+            rows: train.len(),
+            validation_rows: validation.map_or(0, Dataset::len),
+            keeps_best: self.patience,
+            threads,
+        };
+        let planned = Memory::of_fit(&network, &extent);
+        let mut trainer = Trainer::new(self.optimizer)
+            .batch_size(self.batch)
+            .epochs(2)
+            .threads_exactly(threads);
+        if self.patience {
+            trainer = trainer.patience(2);
+        }
+        let own: usize = network
+            .layers()
+            .iter()
+            .map(|layer| layer.inputs() * padded(layer.outputs()))
+            .sum();
+        let (taken, ()) = kept_peak_of(|| {
+            trainer
+                .fit(&mut network, &train, validation)
+                .expect("a fit");
+        });
+        // The network itself was there before.
+        (planned, taken + 4 * own, network)
+    }
+}
+
+// Without the usual harness, whose main thread allocates while a test runs.
+fn main() {
+    let (blocks, ()) = kept_peak_of(|| {
+        let block = std::hint::black_box(vec![1_u8; 12_345]);
+        drop(std::hint::black_box(vec![1_u8; 99_999]));
+        drop(std::hint::black_box((block, vec![1_u8; 5])));
+    });
+    assert_eq!(blocks, 12_345, "the count is not at work");
+
+    let adam: Optimizer = Adam::new(1e-3).into();
+    let plain = Case {
+        hidden: &[512],
+        activation: Activation::Relu,
+        dropout: 0.0,
+        optimizer: adam,
+        batch: 64,
+        patience: false,
+    };
+    let cases = [
+        Case {
+            hidden: &[300, 200],
+            ..plain
+        },
+        Case {
+            activation: Activation::Gelu,
+            dropout: 0.2,
+            ..plain
+        },
+        Case {
+            optimizer: Sgd::new(0.01).into(),
+            patience: true,
+            ..plain
+        },
+        Case {
+            batch: 600,
+            ..plain
+        },
+        Case {
+            batch: 1,
+            hidden: &[640, 32],
+            ..plain
+        },
+        plain,
+    ];
+    for (i, case) in cases.iter().enumerate() {
+        for threads in [1, 3] {
+            let (planned, taken, network) = case.measure(401, threads);
+            let total = planned.total();
+            assert!(
+                (0.97..1.03).contains(&(taken as f64 / total as f64)),
+                "case {i}, {threads} threads: {taken} bytes were taken, {total} planned: {planned:?}"
+            );
+            // Kept apart, what may be beside three times the parameters: padding, the parts of a long batch, the best.
+            let several = usize::from(case.batch > 512) + usize::from(case.patience);
+            let parameters = 4 * network.parameters();
+            assert!(
+                (planned.weights as f64) < 1.03 * (3 + several) as f64 * parameters as f64,
+                "case {i}: {planned:?}, {parameters} bytes of parameters"
+            );
+        }
+    }
+}
