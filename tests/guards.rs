@@ -15,10 +15,11 @@ use mlp_core::nn::{Network, Scratch};
 use mlp_core::optim::{Adam, Optimizer, Penalty, Sgd, Update, update};
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
 use mlp_core::tensor::gemm::{
-    ColumnsByPanels, Epilogue, GROUP, NonZeroColumns, Operand, Output, Rows, RowsByPanels, Segment,
-    Sink, SparseColumnsByPanels, SparseRowsByPanels, gemm,
+    ColumnsByPanels, Epilogue, GROUP, KB, Operand, Output, Rows, RowsByPanels, Segment, Sink,
+    SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, gemm, room_for_lines,
 };
 use mlp_core::tensor::reduce::{dot16, max16, sum16};
+use mlp_core::tensor::sparse::{SparseColumns, SparseRows};
 use mlp_core::tensor::{LINE, MatMut, MatRef, padded};
 use mlp_core::{Isa, Scaling, ScalingKind};
 use oracle::rng::Rng;
@@ -87,13 +88,9 @@ fn products_in_every_form() {
     }
 }
 
-/// Every column of A is said not to be zero, or every second one.
-struct Lists(Vec<u16>);
-
-impl NonZeroColumns for &Lists {
-    fn row(&self, _: usize) -> &[u16] {
-        &self.0
-    }
+/// Every second pair of columns of A.
+fn pairs(k: usize) -> impl ExactSizeIterator<Item = u16> + Clone {
+    (0..k.div_ceil(2)).step_by(2).map(|pair| pair as u16)
 }
 
 /// Adds the strips up.
@@ -116,7 +113,14 @@ fn tiles_on_packed_panels() {
             let segments = &[Segment { len: k, lines }];
             let a = noise(&mut rng, m * k, against);
             let bias = noise(&mut rng, width, against);
-            let lists = Lists((0..k).step_by(2).map(|p| p as u16).collect());
+            let mut sparse = SparseRows::with_capacity(m, m * k);
+            for _ in 0..m {
+                sparse.push(
+                    &pairs(k).collect::<Vec<_>>(),
+                    pairs(k).map(|_| [0.5, -0.25]),
+                );
+                sparse.end_at(k);
+            }
             for isa in Isa::available() {
                 let mut c = noise(&mut rng, m * width, against);
                 let mut z = noise(&mut rng, m * width, against);
@@ -137,10 +141,8 @@ fn tiles_on_packed_panels() {
                     },
                 });
                 isa.dispatch(SparseRowsByPanels {
-                    a: &a,
-                    a_stride: k,
-                    rows: m,
-                    columns: &lists,
+                    a: &sparse,
+                    turned: None,
                     segments,
                     c: &mut c,
                     c_stride: width,
@@ -159,6 +161,14 @@ fn tiles_down_columns() {
     for [m, n, k] in SHAPES {
         for against in SIDES {
             // A is k x m, the product A^T B; the sparse one wants at most a block of the reduction.
+            let mut sparse = SparseColumns::new(m, k);
+            for r in 0..k.min(KB) {
+                for pair in pairs(m) {
+                    let second = usize::from(pair) * 2 + 1 < m;
+                    let values = [0.5, if second { -0.25 } else { 0.0 }];
+                    sparse.push(usize::from(pair), (r as u32, values));
+                }
+            }
             let a = noise(&mut rng, k * m, against);
             let lines = noise(&mut rng, k * padded(n), against);
             let piece = Rows {
@@ -177,12 +187,16 @@ fn tiles_down_columns() {
                     packed: &mut packed,
                     sink: Total(&mut total),
                 });
-                if k <= 512 {
+                if k <= KB {
                     isa.dispatch(SparseColumnsByPanels {
-                        pieces: &[piece],
+                        pieces: &[SparsePiece {
+                            a: &sparse,
+                            len: k,
+                            lines: piece.lines,
+                        }],
                         columns: 0..m,
                         panels: n.div_ceil(LINE),
-                        packed: &mut packed,
+                        room: &mut Vec::with_capacity(room_for_lines(k, n.div_ceil(LINE))),
                         sink: Total(&mut total),
                     });
                 }
@@ -292,7 +306,7 @@ fn gathering_and_predicting() {
                 let stride = padded(cols);
                 let mut batch = noise(&mut rng, 4 * stride, against);
                 let out = MatMut::new(&mut batch, 4, cols, stride);
-                inputs.gather_on(isa, &[4, 0, 2, 4], out);
+                inputs.gather_on(isa, [4, 0, 2, 4].into_iter(), out);
                 assert!(batch.iter().all(|x| (0.0..=1.0).contains(x)), "{isa}");
 
                 let net = Network::builder(cols)
