@@ -95,6 +95,12 @@ fn damaged_recipes_are_refused_in_a_sentence() {
 #[test]
 fn what_cannot_be_a_recipe() {
     let room = Room::new();
+    let forward = include_str!("../../data/recipes/feedforward-3.toml");
+    let wider = forward.replacen("hidden = 2", "hidden = 8", 1);
+    assert_ne!(wider, forward);
+    room.write("wider.toml", wider);
+    let words = ["wider.toml", "weights of layer 1", "8 rows of 2"];
+    room.fails("recipe show wider.toml", 1, &words);
     room.write("long.toml", "# a comment\n".repeat(1 << 17));
     let words = ["long.toml", "it is longer than 1 MiB"];
     room.fails("recipe show long.toml", 1, &words);
