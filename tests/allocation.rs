@@ -2,8 +2,9 @@
 //! any thread, and none in a prediction with a scratch.
 
 use mlp_core::dataset::{Dataset, Inputs};
-use mlp_core::nn::{Network, Scratch};
+use mlp_core::nn::{Loss, Network, Scratch};
 use mlp_core::optim::{Adam, Optimizer, Sgd};
+use mlp_core::rng::LegacyRandom;
 use mlp_core::tensor::Matrix;
 use mlp_core::tensor::activation::Activation;
 use mlp_core::train::Trainer;
@@ -32,10 +33,17 @@ fn network() -> Network {
 }
 
 /// The most allocations between two steps of one epoch.
-fn most_in_a_step(threads: usize, batch: usize, optimizer: Optimizer) -> usize {
+fn most_in_a_step(threads: usize, batch: usize, optimizer: Optimizer, legacy: bool) -> usize {
     let data = data();
+    let mut random = LegacyRandom::new(1);
     let (mut before, mut most) = (0, 0);
-    let _ = Trainer::new(optimizer)
+    let mut trainer = Trainer::new(optimizer)
+        .report(Loss::Mse)
+        .layer_rates(&[0.5, 1.0]);
+    if legacy {
+        trainer = trainer.legacy_random(&mut random);
+    }
+    let _ = trainer
         .batch_size(batch)
         .epochs(3)
         .threads_exactly(threads)
@@ -59,11 +67,13 @@ fn main() {
     for threads in [1, 2, 3] {
         for batch in [1, 32] {
             for optimizer in [Sgd::new(0.01).into(), Adam::new(0.001).into()] {
-                let most = most_in_a_step(threads, batch, optimizer);
-                assert_eq!(
-                    most, 0,
-                    "allocations in a step: {threads} threads, batch {batch}, {optimizer:?}"
-                );
+                for legacy in [false, true] {
+                    let most = most_in_a_step(threads, batch, optimizer, legacy);
+                    assert_eq!(
+                        most, 0,
+                        "allocations in a step: {threads} threads, batch {batch}, {optimizer:?}, legacy {legacy}"
+                    );
+                }
             }
         }
     }

@@ -14,6 +14,10 @@ mod road;
 #[path = "cli/choices.rs"]
 mod choices;
 
+/// What documents ask for: NumPy's numbers, some of the classes, a model to go on from.
+#[path = "cli/documents.rs"]
+mod documents;
+
 /// Bad input: one sentence, the right exit code, nothing written.
 #[path = "cli/faults.rs"]
 mod faults;
@@ -22,9 +26,6 @@ mod faults;
 #[path = "cli/limits.rs"]
 mod limits;
 
-/// What `bench to-accuracy` tells, and what it cannot.
-#[path = "cli/bench.rs"]
-mod bench;
 /// Pictures: images in the terminal and as PNG, activations, the sheet of mistakes.
 #[path = "cli/pictures.rs"]
 mod pictures;
@@ -42,3 +43,7 @@ mod killed;
 #[cfg(unix)]
 #[path = "cli/interrupted.rs"]
 mod interrupted;
+
+/// What `bench to-accuracy` tells, and what it cannot.
+#[path = "cli/bench.rs"]
+mod bench;

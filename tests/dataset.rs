@@ -217,6 +217,12 @@ fn rows_are_taken_and_passed_over() {
     assert_eq!(rows_of(&data.clone().skip(1).take(2)), [1, 2]);
     assert_eq!(rows_of(&data.clone().skip(0).take(9)), [0, 1, 2, 3, 4]);
     assert!(data.skip(5).is_empty());
+    let long = numbered(&[0; 50]);
+    let [one, same, other] = [1, 1, 2].map(|seed| rows_of(&long.shuffled(seed)));
+    let mut sorted = one.clone();
+    sorted.sort_unstable();
+    assert!(one == same && one != other && one != sorted);
+    assert_eq!(sorted, rows_of(&long));
 }
 
 #[test]

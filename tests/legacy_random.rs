@@ -1,5 +1,5 @@
-//! `LegacyRandom` gives the numbers of `NumPy`'s `RandomState`. What `NumPy` gives is in golden/legacy_random.json, which
-//! golden/legacy_random.py writes.
+//! `LegacyRandom` gives the numbers of `NumPy`'s `RandomState`. What `NumPy` gives is in `golden/legacy_random.json`, which
+//! `golden/legacy_random.py` writes.
 
 use mlp_core::rng::LegacyRandom;
 use serde_json::Value;

@@ -245,7 +245,7 @@ fn a_model_that_is_all_header() {
     let _alone = alone();
     for piece in ["[", "[],", "{\"\":0},", "\"\","] {
         let body = piece.repeat((16 * MIB - 64) / piece.len());
-        let bytes = tensors(&format!("{{\"a\":[{}0]}}", body));
+        let bytes = tensors(&format!("{{\"a\":[{body}0]}}"));
         let (peak, read) = meter::peak_of(|| model_file::from_bytes(&bytes));
         let told = read.expect_err("a hostile model").to_string();
         assert!(told.len() < 300 && !told.contains('\n'), "{told}");

@@ -232,7 +232,7 @@ fn names_go_round_and_wrong_ones_are_explained() {
         assert!(Loss::parse(name).is_ok(), "{name}");
     }
     for (text, part) in [
-        ("l2", "mse, mae, huber"),
+        ("l2", "mse, squared-error, half-squared-error, mae, huber"),
         ("mse:2", "takes no number"),
         ("huber:0", "positive distance"),
         ("huber:", "is not a number"),

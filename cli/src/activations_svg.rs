@@ -66,7 +66,9 @@ fn draw(svg: &mut Svg, (x, y): (f64, f64), name: &str, z: &[f32], curve: &Curve)
     let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
     let (across, values) = (wide(z), [wide(&curve.y), wide(&curve.slope)]);
     let all = values.concat();
-    let axes = Axis::of_values(across.iter().copied()).zip(Axis::of_values(all.into_iter()));
+    // From -5 to 5 the ticks are even numbers, and the ends of the axis those of z.
+    let axes =
+        Axis::of_even_values([-5.0, 5.0].into_iter()).zip(Axis::of_even_values(all.into_iter()));
     let Some((horizontal, vertical)) = axes else {
         return;
     };

@@ -17,6 +17,15 @@ impl Axis {
         if low > 0.0 && high > 100.0 * low {
             return Some(Self::logarithmic(low, high));
         }
+        Some(Self::even(low, high))
+    }
+
+    /// The same, and never logarithmic.
+    pub(crate) fn of_even_values(values: impl Iterator<Item = f64> + Clone) -> Option<Self> {
+        range(values).map(|(low, high)| Self::even(low, high))
+    }
+
+    fn even(low: f64, high: f64) -> Self {
         let margin = if high - low > 1e-6 * high.abs().max(low.abs()) {
             0.0
         } else if high == 0.0 {
@@ -27,7 +36,7 @@ impl Axis {
         let (low, high) = (low - margin, high + margin);
         let step = round_step((high - low) / 5.0);
         let (first, last) = ((low / step).floor(), (high / step).ceil());
-        Some(Self::linear(first, last, step, |v| label(v, step)))
+        Self::linear(first, last, step, |v| label(v, step))
     }
 
     /// For shares from 0 to 1, in percent.
@@ -209,6 +218,8 @@ mod tests {
         let axis = Axis::of_values([1e-300, 1e300].into_iter()).unwrap();
         assert!(axis.ticks().len() < 12);
         assert!(axis.position(1e-300) >= 0.0 && axis.position(1e300) <= 1.0);
+        let even = Axis::of_even_values([0.003, 0.9].into_iter()).unwrap();
+        assert!(!even.is_log() && labels(&even) == "0 0.2 0.4 0.6 0.8 1.0");
         // Zero has no logarithm.
         assert!(!Axis::of_values([0.0, 10.0].into_iter()).unwrap().is_log());
     }

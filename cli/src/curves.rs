@@ -343,7 +343,7 @@ mod tests {
         assert_well_formed(&text);
         // Three rings, and one in the legend of each panel.
         assert_eq!(text.matches("fill=\"#ffffff\" stroke").count(), 3 + 2);
-        assert!(text.contains(">published<") && text.contains(">2.0<") && text.contains(">30 %<"));
+        assert!(text.contains(">published<") && text.contains(">2.0<") && text.contains(">20 %<"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use mlp_core::dataset::options::{ClassChoice, Expected, Header, ReadOptions, Tas
 use mlp_core::dataset::source::{self, SourceOptions};
 use mlp_core::dataset::{Dataset, Inputs, Scaling, Targets};
 use mlp_core::model_file::{self, Model};
+use mlp_core::rng::LegacyRandom;
 
 use crate::args;
 use crate::args::{DataArgs, MachineArgs, Split, TrainArgs};
@@ -46,19 +47,21 @@ impl Parts {
         args: &TrainArgs,
         settings: &Settings,
         from: Option<&Model>,
+        random: Option<&mut LegacyRandom>,
     ) -> Result<Self, Failure> {
-        Self::load_holding_out(args, settings, from, true)
+        Self::load_holding_out(args, settings, from, random, true)
     }
 
     /// The same, holding rows out only where the source has no test part.
     pub(crate) fn load_to_test(args: &TrainArgs, settings: &Settings) -> Result<Self, Failure> {
-        Self::load_holding_out(args, settings, None, false)
+        Self::load_holding_out(args, settings, None, None, false)
     }
 
     fn load_holding_out(
         args: &TrainArgs,
         settings: &Settings,
         from: Option<&Model>,
+        random: Option<&mut LegacyRandom>,
         always: bool,
     ) -> Result<Self, Failure> {
         if args.rows.is_some() && args.data != "digits" {
@@ -99,6 +102,11 @@ impl Parts {
         train.several_classes().map_err(|error| {
             Failure::Failed(format!("{}: of the rows to train on, {error}", args.data))
         })?;
+        let train = match (args.fine.shuffle_once, random) {
+            (false, _) => train,
+            (true, Some(random)) => train.select(&random.permutation(train.len())),
+            (true, None) => train.shuffled(args.seed),
+        };
         let scaling = match from {
             Some(model) => model.scaling.clone(),
             None => Scaling::fit(&settings.scaling, train.inputs())?,

@@ -68,9 +68,9 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Predict(args) => predict::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Generate(args) => generate::run(args),
-        Command::Bench(args) => bench::run(args),
         Command::Recipe(args) => recipe::run(args),
         Command::Show(args) => show::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
 

@@ -35,7 +35,9 @@ impl Output {
             None
         } else {
             let lock = Lock::take(path)?;
-            remove_leftovers(path);
+            if lock.is_held() {
+                remove_leftovers(path);
+            }
             Some(lock)
         };
         Ok(Self {

@@ -45,6 +45,7 @@ pub(crate) fn settings(
             },
         ),
         ("epochs", json!(args.epochs)),
+        ("shuffle_once", json!(args.fine.shuffle_once)),
         ("drop_last", json!(args.fine.drop_last)),
         ("layer_rates", json!(args.fine.layer_rates)),
         ("reduction", json!(name(&args.reduction))),

@@ -36,8 +36,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         Some(path) => Some(data::model(path, &args.machine)?),
         None => None,
     };
-    let parts = Parts::load(args, &settings, from.as_ref())?;
     let mut random = Settings::legacy_random(args)?;
+    let parts = Parts::load(args, &settings, from.as_ref(), random.as_mut())?;
     let mut network = match from {
         Some(model) => Settings::go_on(args, model.network)?,
         None => settings.network(args, &parts.train, random.as_mut())?,

@@ -28,7 +28,8 @@
 //! How: each number that a matrix product makes is one chain of fused multiply-adds in a fixed order
 //! ([`tensor::gemm`]); every other sum has 16 virtual lanes and a fixed tree ([`tensor::reduce`]); exp, log, tanh and
 //! sigmoid are our own, made of operations that round the same everywhere ([`tensor::math`]); randomness comes from
-//! generators whose values never change ([`rng`]).
+//! generators whose values never change ([`rng`]). Nor do they depend on whether the run was interrupted: it hands out a
+//! [`Checkpoint`] as often as it is told to ([`Trainer::checkpoints`]), from which another goes on ([`Trainer::resume`]).
 //!
 //! # The rooms
 //!
@@ -41,7 +42,7 @@
 //! | [`tensor`] | matrices, products, activations, vector functions, fixed-order sums |
 //! | [`optim`], [`dataset`], [`metrics`], [`nn`] | optimisers; data and its readers; what a model is worth; layers and losses |
 //! | [`train`] | the epoch loop |
-//! | `model_file` (feature `files`) | the model as a file |
+//! | `model_file` (feature `files`) | the model and the checkpoint as files, written whole or not at all |
 //!
 //! By default the crate depends on `pulp` and `rand` alone. The feature `files` adds the readers of CSV and IDX and the
 //! model file.

@@ -8,7 +8,7 @@ use super::value::not_negative;
 /// The rarer options.
 #[derive(Debug, Args)]
 pub(crate) struct FineArgs {
-    /// Where random numbers come from: own, numpy (`RandomState`: weights, then orders and dropout, one stream)
+    /// Where random numbers come from: own, numpy (`RandomState(SEED)`: one stream, in the order of use; not the split)
     #[arg(long, value_enum, default_value_t = Random::Own, hide_possible_values = true)]
     #[arg(hide = true, help_heading = "Training")]
     pub(crate) random: Random,
@@ -28,6 +28,9 @@ pub(crate) struct FineArgs {
     #[arg(long, value_name = "X,..", value_delimiter = ',', value_parser = not_negative)]
     #[arg(hide = true, help_heading = "Training")]
     pub(crate) layer_rates: Vec<f64>,
+    /// Put the rows to train on in a random order once, before all else that is random (see --no-shuffle)
+    #[arg(long, hide = true, help_heading = "Training")]
+    pub(crate) shuffle_once: bool,
     /// Leave out the rows of an epoch that do not fill a batch
     #[arg(long, hide = true, help_heading = "Training")]
     pub(crate) drop_last: bool,

@@ -51,12 +51,12 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Write a data set that is drawn, not downloaded
     Generate(GenerateArgs),
-    /// Measure this machine: products, epochs, predictions; training time to an accuracy
-    Bench(BenchArgs),
     /// Run experiments whose results were published, and compare
     Recipe(RecipeArgs),
     /// Look at an image of a data set, or at the activations
     Show(ShowArgs),
+    /// Measure this machine: products, epochs, predictions; training time to an accuracy
+    Bench(BenchArgs),
 }
 
 /// How DATA is found and read.

@@ -205,7 +205,7 @@ pub(crate) struct TrainArgs {
     /// Model file; the curves (.svg) and the history (.jsonl) go beside it
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) output: PathBuf,
-    /// Keep a checkpoint beside the model: N[epochs], N[minutes], N[seconds] or N[steps]
+    /// How often a checkpoint is kept beside the model: 5 (epochs), 10minutes, 30seconds, 1000steps
     #[arg(long, value_name = "N", value_parser = every)]
     pub(crate) checkpoint_every: Option<Every>,
     /// Go on from the checkpoint beside the model, if there is one

@@ -156,10 +156,14 @@ fn one(
         .fit(&mut network, train, Some(judge));
     progress.finish();
     let history = history?;
+    let trained = match args.train.batch_size {
+        BatchSize::Rows(batch) if args.train.fine.drop_last => train.len() - train.len() % batch,
+        _ => train.len(),
+    };
     let evaluations = history
         .epochs
         .iter()
-        .map(|epoch| epoch.seconds - train.len() as f64 / epoch.rows_per_second)
+        .map(|epoch| epoch.seconds - trained as f64 / epoch.rows_per_second)
         .sum();
     Ok(Run {
         seed,

@@ -91,18 +91,19 @@ pub(super) fn train(
 ) -> Result<Trained, Failure> {
     let args = &run.args;
     let settings = Settings::check(args)?;
+    let earlier = run.goes_on_from.map(|earlier| &before[earlier]);
+    let mut random = match earlier {
+        Some(earlier) => earlier.random.clone(),
+        None => Settings::legacy_random(args)?,
+    };
     let parts = match rows {
         Some(rows) => Parts::of(rows.dataset()?, &settings)?,
-        None => Parts::load(args, &settings, None)?,
+        None => Parts::load(args, &settings, None, random.as_mut())?,
     };
-    let (mut random, mut network);
-    if let Some(earlier) = run.goes_on_from {
-        random = before[earlier].random.clone();
-        network = Settings::go_on(args, before[earlier].network.clone())?;
-    } else {
-        random = Settings::legacy_random(args)?;
-        network = settings.network(args, &parts.train, random.as_mut())?;
-    }
+    let mut network = match earlier {
+        Some(earlier) => Settings::go_on(args, earlier.network.clone())?,
+        None => settings.network(args, &parts.train, random.as_mut())?,
+    };
     set_weights(&mut network, run)?;
     let first = network.clone();
     let history = if run.untrained {

@@ -1,6 +1,6 @@
 //! What is compared: a published value (or several), what it is a measure of, and the band that ours must fall into.
 
-use super::toml_file::Section;
+use super::toml_file::{Section, is_matrix};
 use crate::failure::Failure;
 
 /// One or more values of one measure.
@@ -11,6 +11,8 @@ pub(super) struct Wanted {
     pub(super) measure: Measure,
     /// As published; empty if nothing was, and our own result is only kept in its band.
     pub(super) published: Vec<f64>,
+    /// What the right computation gives, where the published values are those of a bug: the middle of the band.
+    expected: Vec<f64>,
     band: Band,
     /// How many of several values may differ from the published ones.
     differ: Option<usize>,
@@ -79,7 +81,7 @@ pub(super) enum Part {
 enum Band {
     /// From..to, for all values.
     Same([f64; 2]),
-    /// So far from the published value.
+    /// So far from the expected value, or from the published one.
     Within(f64),
 }
 
@@ -125,10 +127,11 @@ const OTHERS: [&str; 7] = [
     "walk",
     "first-weights",
 ];
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "what",
     "measure",
     "published",
+    "expected",
     "band",
     "within",
     "differ",
@@ -166,14 +169,8 @@ impl Wanted {
             .text("what")?
             .ok_or_else(|| section.missing("what"))?;
         let measure = Measure::read(&mut section, epochs)?;
-        // A matrix is published as rows; a list of numbers as such.
-        let published = match section.table.get("published") {
-            Some(value) if super::toml_file::is_matrix(value) => {
-                section.rows("published")?.map(|rows| rows.concat())
-            }
-            _ => section.numbers("published")?,
-        };
-        let published = published.unwrap_or_default();
+        let published = values(&mut section, "published")?;
+        let expected = values(&mut section, "expected")?;
         let differ = section
             .counts("differ")?
             .and_then(|list| list.first().copied());
@@ -184,28 +181,30 @@ impl Wanted {
                 _ => return fault("`band` is two numbers, the lower first".to_owned()),
             },
             (None, Some(within)) => match within[..] {
-                [within] if within >= 0.0 && !published.is_empty() => Band::Within(within),
+                [within] if within >= 0.0 && published.len() + expected.len() > 0 => {
+                    Band::Within(within)
+                }
                 _ => {
                     return fault(
-                        "`within` is how far a value may lie from the `published` one".to_owned(),
+                        "`within` is how far a value may lie from the `expected` or the `published` one"
+                            .to_owned(),
                     );
                 }
             },
             _ => return fault("a value needs either a `band` or a `within`".to_owned()),
         };
-        if let (Some(count), false) = (measure.count(), published.is_empty())
-            && count != published.len()
-        {
-            return fault(format!(
-                "{} published values for {count} measured",
-                published.len()
-            ));
+        for (what, list) in [("published", &published), ("expected", &expected)] {
+            let count = measure.count().unwrap_or(list.len());
+            if !list.is_empty() && count != list.len() {
+                return fault(format!("{} {what} values for {count} measured", list.len()));
+            }
         }
         section.close(&KEYS)?;
         Ok(Self {
             what,
             measure,
             published,
+            expected,
             band,
             differ,
             note,
@@ -214,17 +213,20 @@ impl Wanted {
 
     /// Our values beside the published ones.
     pub(super) fn compare(&self, ours: &[f64]) -> Result<Vec<Compared>, Failure> {
-        if !self.published.is_empty() && ours.len() != self.published.len() {
-            return Err(Failure::Failed(format!(
-                "{}: {} published values, but {} were measured",
-                self.what,
-                self.published.len(),
-                ours.len()
-            )));
+        for list in [&self.published, &self.expected] {
+            if !list.is_empty() && ours.len() != list.len() {
+                return Err(Failure::Failed(format!(
+                    "{}: {} values are given, but {} were measured",
+                    self.what,
+                    list.len(),
+                    ours.len()
+                )));
+            }
         }
         let compared = ours.iter().enumerate().map(|(i, &ours)| {
             let published = self.published.get(i).copied();
-            let band = match (&self.band, published) {
+            let middle = self.expected.get(i).copied().or(published);
+            let band = match (&self.band, middle) {
                 (Band::Same(band), _) => *band,
                 (Band::Within(within), Some(p)) => [p - within, p + within],
                 (Band::Within(_), None) => [f64::NAN; 2],
@@ -252,13 +254,26 @@ impl Wanted {
     pub(super) fn band_text(&self) -> String {
         let band = match &self.band {
             Band::Same([low, high]) => format!("{low} .. {high}"),
-            Band::Within(within) => format!("+-{within}"),
+            Band::Within(within) if self.expected.is_empty() => format!("+-{within}"),
+            Band::Within(within) => match self.expected[..] {
+                [middle] => format!("{middle} +-{within}"),
+                _ => format!("what is right +-{within}"),
+            },
         };
         match self.differ {
             Some(most) => format!("{band}, at most {most} differ"),
             None => band,
         }
     }
+}
+
+/// A list of numbers; a matrix is given as rows.
+fn values(section: &mut Section<'_, '_>, key: &str) -> Result<Vec<f64>, Failure> {
+    let values = match section.table.get(key) {
+        Some(value) if is_matrix(value) => section.rows(key)?.map(|rows| rows.concat()),
+        _ => section.numbers(key)?,
+    };
+    Ok(values.unwrap_or_default())
 }
 
 impl Measure {

@@ -30,7 +30,6 @@ use crate::tensor::Matrix;
 
 pub use inputs::Inputs;
 pub use non_zeros::NonZeros;
-pub(crate) use non_zeros::{ListPairs, MOST_COLUMNS, pair_of, room_for_pairs};
 pub use scaling::{Scaling, ScalingKind};
 
 /// Inputs and what they should lead to, row by row.

@@ -8,7 +8,7 @@ use crate::dataset::Inputs;
 use crate::dataset::inputs::Values;
 use crate::dataset::scaling::Affine;
 use crate::isa::Isa;
-use crate::tensor::sparse::SparseRows;
+use crate::tensor::sparse::{MOST_COLUMNS, SparseRows, pair_of};
 use crate::tensor::{MatMut, padded};
 
 /// The pairs of columns of which not both are zero once scaled, row by row, as they were before: 4 bytes each where the
@@ -49,110 +49,23 @@ const PAIRS_PER_LINE: usize = 32;
 /// Rows whose zeros are counted before all are listed.
 const SAMPLE: usize = 256;
 
-/// Most columns whose pairs can be numbered.
-pub(crate) const MOST_COLUMNS: usize = 1 << 17;
-
-/// Pairs that are looked at together.
-const RUN: usize = 8;
-
-/// For each set of places in a run, as the bits of a byte, these places in ascending order.
-const PLACES: [[u16; RUN]; 1 << RUN] = {
-    let mut places = [[0; RUN]; 1 << RUN];
-    let mut set = 0;
-    while set < 1 << RUN {
-        let (mut count, mut place) = (0, 0);
-        while place < RUN {
-            if set >> place & 1 == 1 {
-                places[set][count] = place as u16;
-                count += 1;
-            }
-            place += 1;
-        }
-        set += 1;
-    }
-    places
-};
-
-/// Room for the pairs of a row: whole runs are written.
-pub(crate) const fn room_for_pairs(cols: usize) -> usize {
-    cols.div_ceil(2).next_multiple_of(RUN)
-}
-
-/// Writes the numbers of a row's pairs of which not both are zero (of whatever sign), ascending, to the front of `indices`
-/// and gives how many there are; what follows them there is overwritten.
-///
-/// `indices` has [`room_for_pairs`], and the row at most [`MOST_COLUMNS`].
-#[derive(Debug)]
-pub(crate) struct ListPairs<'a> {
-    pub(crate) row: &'a [f32],
-    pub(crate) indices: &'a mut [u16],
-}
-
-impl WithSimd for ListPairs<'_> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        let Self { row, indices } = self;
-        assert!(
-            row.len() <= MOST_COLUMNS && room_for_pairs(row.len()) <= indices.len(),
-            "the pairs of {} numbers in {} places",
-            row.len(),
-            indices.len()
-        );
-        let (runs, rest) = row.as_chunks();
-        let mut count = 0;
-        for (i, run) in runs.iter().enumerate() {
-            count += list_run(i * RUN, run, &mut indices[count..]);
-        }
-        if !rest.is_empty() {
-            let mut run = [0.0; 2 * RUN];
-            run[..rest.len()].copy_from_slice(rest);
-            count += list_run(runs.len() * RUN, &run, &mut indices[count..]);
-        }
-        count
-    }
-}
-
-/// The same for one run, of pairs from `first` on.
-#[inline(always)]
-fn list_run(first: usize, run: &[f32; 2 * RUN], indices: &mut [u16]) -> usize {
-    // As wide as the pairs, so that it is done in vectors.
-    let mut bits = [0_u64; RUN];
-    for ((place, bit), [x, y]) in bits.iter_mut().enumerate().zip(run.as_chunks::<2>().0) {
-        *bit = u64::from((x.to_bits() | y.to_bits()) << 1 != 0) << place;
-    }
-    let set = bits.iter().fold(0, |set, bit| set | bit) as usize;
-    // All places are written, those of the set counted: no branch to mispredict.
-    for (index, place) in indices[..RUN].iter_mut().zip(PLACES[set]) {
-        *index = first as u16 + place;
-    }
-    set.count_ones() as usize
-}
-
 impl Inputs {
     /// Their pairs, if at most the share `density` of all is other than zero (judged by some rows spread over all) and
     /// there are at most 2^17 columns.
     pub fn non_zeros(&self, isa: Isa, density: f64) -> Option<NonZeros> {
         let (rows, cols) = (self.rows(), self.cols());
-        let all = cols.div_ceil(2);
         if rows == 0 || cols > MOST_COLUMNS {
             return None;
         }
+        let all = cols.div_ceil(2);
         let mut line = vec![0.0; padded(cols)];
+        let mut sparse = SparseRows::for_dense(1, cols);
         let mut list = |row: usize, indices: &mut Vec<u16>| {
-            self.gather_on(
-                isa,
-                std::iter::once(row),
-                MatMut::new(&mut line, 1, cols, padded(cols)),
-            );
-            let first = indices.len();
-            indices.resize(first + room_for_pairs(cols), 0);
-            let count = isa.dispatch(ListPairs {
-                row: &line[..cols],
-                indices: &mut indices[first..],
-            });
-            indices.truncate(first + count);
+            let out = MatMut::new(&mut line, 1, cols, padded(cols));
+            self.gather_on(isa, std::iter::once(row), out);
+            sparse.clear();
+            sparse.push_dense(isa, &line[..cols]);
+            indices.extend_from_slice(sparse.row(0).0);
         };
         let mut indices = Vec::new();
         let sample = SAMPLE.min(rows);
@@ -165,7 +78,7 @@ impl Inputs {
         }
         indices.clear();
         let expected = (found * (rows * all) as f64) as usize;
-        let room = expected + expected / 16 + room_for_pairs(cols);
+        let room = expected + expected / 16 + all;
         indices.reserve_exact(room);
         let mut kept = match &self.values {
             Values::Bytes(_) => Kept::Bytes(Vec::with_capacity(room)),
@@ -220,12 +133,6 @@ impl Inputs {
             out,
         });
     }
-}
-
-/// Columns 2 i and 2 i + 1 of a row, which may end between them.
-pub(crate) fn pair_of<T: Copy + Default>(row: &[T], i: u16) -> [T; 2] {
-    let i = usize::from(i) * 2;
-    [row[i], row.get(i + 1).copied().unwrap_or_default()]
 }
 
 struct Gather<'a, I> {
@@ -311,42 +218,9 @@ fn push(
 
 #[cfg(test)]
 mod tests {
-    use super::{ListPairs, MOST_COLUMNS};
     use crate::dataset::{Inputs, Scaling, ScalingKind};
     use crate::isa::Isa;
     use crate::tensor::Matrix;
-
-    #[test]
-    fn pairs_that_are_not_zero_are_listed() {
-        let list = |row: &[f32], indices: &mut [u16]| {
-            let counts: Vec<usize> = Isa::available()
-                .iter()
-                .map(|isa| isa.dispatch(ListPairs { row, indices }))
-                .collect();
-            assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
-            counts[0]
-        };
-        let mut indices = [0; 16];
-        for (row, want) in [
-            (&[][..], &[][..]),
-            (&[0.0, -0.0, 1.0], &[1]),
-            (&[f32::NAN; 17], &[0, 1, 2, 3, 4, 5, 6, 7, 8]),
-            (&[0.0; 32], &[]),
-            (
-                &[0., 1e-45, 0., 0., 0., 0., 0., -2., 0., f32::INFINITY, 0.],
-                &[0, 3, 4],
-            ),
-        ] {
-            let count = list(row, &mut indices);
-            assert_eq!(&indices[..count], want, "{row:?}");
-        }
-        // The last pair that can be numbered.
-        let mut row = vec![0.0; MOST_COLUMNS];
-        row[MOST_COLUMNS - 1] = 1.0;
-        let mut indices = vec![0; MOST_COLUMNS / 2];
-        assert_eq!(list(&row, &mut indices), 1);
-        assert_eq!(usize::from(indices[0]), MOST_COLUMNS / 2 - 1);
-    }
 
     #[test]
     fn lists_are_right_and_only_made_where_they_pay() {

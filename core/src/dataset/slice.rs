@@ -1,7 +1,8 @@
-//! Parts of a data set: some of its rows, some of its classes, one class against the rest.
+//! A data set in parts or in another order: some of its rows, some of its classes, one class against the rest.
 
 use super::{Dataset, Targets};
 use crate::error::{Error, Kind};
+use crate::rng::Rng;
 
 /// A message names so many classes at most.
 const MOST_TOLD: usize = 20;
@@ -24,6 +25,14 @@ impl Dataset {
         }
         let rows = rows.min(self.len())..self.len();
         self.into_selected(&rows.collect::<Vec<_>>())
+    }
+
+    /// All rows in a random order: that of `Rng::stream(seed, "rows")`.
+    #[must_use]
+    pub fn shuffled(&self, seed: u64) -> Self {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        Rng::stream(seed, "rows").shuffle(&mut order);
+        self.select(&order)
     }
 
     /// The rows of these classes, in the order of the data; the classes are numbered in the order named.

@@ -125,20 +125,13 @@ fn read_csv(
     path: &Path,
     options: &ReadOptions,
 ) -> Result<(Dataset, Option<String>), Error> {
-    let mut options = options.clone();
-    // The classes of the model are those after the choice.
-    let after = match (&options.choice, &mut options.expected) {
-        (ClassChoice::All, _) | (_, None) => None,
-        (_, Some(expected)) => expected.classes.take(),
-    };
-    let csv = csv::read(path, &options)?;
+    let csv = csv::read(path, options)?;
     let label = csv.label.clone();
     let place = |error: Error| error.at(data);
     let rows = csv.into_dataset().map_err(place)?;
-    let rows = options.choice.of(rows).map_err(place)?;
-    let rows = match after {
-        Some(classes) => rows.with_classes(&classes).map_err(place)?,
-        None => rows,
+    let rows = match options.choice {
+        ClassChoice::All => rows,
+        _ => of_classes(rows, options).map_err(place)?,
     };
     Ok((rows, label))
 }

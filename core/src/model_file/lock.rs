@@ -58,6 +58,11 @@ impl Lock {
         }
     }
 
+    /// Whether the disk knows locks and this is one.
+    pub fn is_held(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Says who holds it: a courtesy to the one who is told.
     fn sign(&mut self) {
         if let Some(file) = &mut self.file {

@@ -31,8 +31,8 @@ impl Layer {
         let panels = Panels::pack(Operand::Transposed(weight.view()));
         Self {
             finite: is_finite(&panels),
-            bias,
             panels,
+            bias,
             activation,
             dropout,
         }

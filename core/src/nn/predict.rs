@@ -5,12 +5,11 @@
 //! is made for all rows of the block, give the same outputs.
 
 use super::Network;
-use crate::dataset::{Inputs, ListPairs, MOST_COLUMNS, pair_of, room_for_pairs};
-use crate::isa::Isa;
+use crate::dataset::Inputs;
 use crate::team;
 use crate::tensor::gemm::{Epilogue, RowsByPanels, Segment, SparseRowsByPanels};
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::SparseRows;
+use crate::tensor::sparse::{MOST_COLUMNS, SparseRows};
 use crate::tensor::{LINE, MatMut, Matrix, padded};
 
 /// Rows that go through the layers together, so that they stay in the second-level cache.
@@ -30,9 +29,32 @@ const FLOPS_PER_THREAD: usize = 4 << 20;
 pub struct Scratch {
     input: Aligned,
     rooms: [Aligned; 2],
-    /// The rows without their zeros, and room to list where they are not; none where the inputs are too many.
     sparse: SparseRows,
-    indices: Vec<u16>,
+}
+
+/// Puts what is not zero in the first rows of `input` into `sparse`, if that is at most one pair of numbers in `one_in`;
+/// whether it is.
+fn without_zeros(
+    network: &Network,
+    input: &[f32],
+    sparse: &mut SparseRows,
+    rows: usize,
+    one_in: usize,
+) -> bool {
+    let inputs = network.inputs();
+    if inputs > MOST_COLUMNS || !network.layers[0].is_finite() {
+        return false;
+    }
+    sparse.clear();
+    let mut found = 0;
+    for (r, row) in input.chunks_exact(padded(inputs)).take(rows).enumerate() {
+        sparse.push_dense(network.isa, &row[..inputs]);
+        found += sparse.row(r).0.len();
+        if found * one_in > rows * inputs.div_ceil(2) {
+            return false;
+        }
+    }
+    true
 }
 
 impl Scratch {
@@ -43,42 +65,11 @@ impl Scratch {
 
     fn of(network: &Network, rows: usize) -> Self {
         let width = network.widest() * LINE;
-        let listed = network.inputs() <= MOST_COLUMNS;
-        let room = if listed {
-            room_for_pairs(network.inputs())
-        } else {
-            0
-        };
         Self {
             input: Aligned::zeroed(rows * padded(network.inputs())),
             rooms: [Aligned::zeroed(rows * width), Aligned::zeroed(rows * width)],
-            sparse: SparseRows::with_capacity(if listed { rows } else { 0 }, rows * room),
-            indices: vec![0; room],
+            sparse: SparseRows::for_dense(rows, network.inputs().min(MOST_COLUMNS)),
         }
-    }
-}
-
-impl Scratch {
-    /// Takes the zeros out of the first rows of the input; whether at most one pair of numbers in `one_in` is left.
-    fn leave_zeros_out(&mut self, isa: Isa, rows: usize, inputs: usize, one_in: usize) -> bool {
-        if self.indices.is_empty() {
-            return false;
-        }
-        self.sparse.clear();
-        let mut left = rows * inputs.div_ceil(2) / one_in;
-        for row in self.input.chunks_exact(padded(inputs)).take(rows) {
-            let row = &row[..inputs];
-            let indices = &mut self.indices[..];
-            let count = isa.dispatch(ListPairs { row, indices });
-            if count > left {
-                return false;
-            }
-            left -= count;
-            let indices = &self.indices[..count];
-            let pairs = indices.iter().map(|&i| pair_of(row, i));
-            self.sparse.push(indices, pairs);
-        }
-        true
     }
 }
 
@@ -172,8 +163,7 @@ impl Network {
     /// Takes `rows` rows of the scratch's input through all layers; the outputs, in rows of whole lines. Zeros are skipped
     /// where at most one input in `one_in` is not zero.
     fn forward<'s>(&self, scratch: &'s mut Scratch, rows: usize, one_in: usize) -> &'s [f32] {
-        let skip = self.layers[0].is_finite()
-            && scratch.leave_zeros_out(self.isa, rows, self.inputs(), one_in);
+        let skip = without_zeros(self, &scratch.input, &mut scratch.sparse, rows, one_in);
         for (l, layer) in self.layers.iter().enumerate() {
             // The two rooms take turns.
             let [even, odd] = &mut scratch.rooms;

@@ -140,10 +140,9 @@ impl LegacyRandom {
             return 0;
         };
         loop {
-            let bits = if u32::try_from(max).is_ok() {
-                u64::from(self.next_u32())
-            } else {
-                self.next_u64()
+            let bits = match u32::try_from(max) {
+                Ok(_) => u64::from(self.next_u32()),
+                Err(_) => self.next_u64(),
             };
             if bits & mask <= max {
                 return bits & mask;

@@ -6,8 +6,22 @@
 
 use std::ops::Range;
 
+use pulp::{Simd, WithSimd};
+
+use crate::isa::Isa;
+
 /// Two columns next to each other.
 pub type Pair = [f32; 2];
+
+/// Columns 2 i and 2 i + 1 of a row, which may end between them.
+#[inline(always)]
+pub fn pair_of<T: Copy + Default>(row: &[T], i: u16) -> [T; 2] {
+    let i = usize::from(i) * 2;
+    [row[i], row.get(i + 1).copied().unwrap_or_default()]
+}
+
+/// Most columns of a sparse row: its pairs are numbered by 16 bits.
+pub const MOST_COLUMNS: usize = 1 << 17;
 
 /// Rows of pairs: of each row the numbers of the pairs, ascending, and what is in them.
 #[derive(Clone, Debug)]
@@ -28,6 +42,30 @@ impl SparseRows {
             indices: Vec::with_capacity(entries),
             pairs: Vec::with_capacity(entries),
         }
+    }
+
+    /// No row yet, and room for `rows` rows of `columns` columns, whatever is in them.
+    pub fn for_dense(rows: usize, columns: usize) -> Self {
+        Self::with_capacity(rows, rows * columns.div_ceil(2) + RUN)
+    }
+
+    /// One more row: the pairs of which not both are zero, of whatever sign.
+    ///
+    /// # Panics
+    /// When it is longer than [`MOST_COLUMNS`].
+    pub fn push_dense(&mut self, isa: Isa, row: &[f32]) {
+        assert!(row.len() <= MOST_COLUMNS, "a row of {}", row.len());
+        let first = self.indices.len();
+        self.indices
+            .resize(first + row.len().div_ceil(2).next_multiple_of(RUN), 0);
+        let count = isa.dispatch(ListPairs {
+            row,
+            indices: &mut self.indices[first..],
+        });
+        self.indices.truncate(first + count);
+        let found = self.indices[first..].iter();
+        self.pairs.extend(found.map(|&i| pair_of(row, i)));
+        self.starts.push(self.indices.len());
     }
 
     /// Takes all rows away.
@@ -81,6 +119,69 @@ impl SparseRows {
         let entries = self.starts[r]..self.starts[r + 1];
         (&self.indices[entries.clone()], &mut self.pairs[entries])
     }
+}
+
+/// Pairs that are looked at together.
+const RUN: usize = 8;
+
+/// For each set of places in a run, as the bits of a byte, these places in ascending order.
+const PLACES: [[u16; RUN]; 1 << RUN] = {
+    let mut places = [[0; RUN]; 1 << RUN];
+    let mut set = 0;
+    while set < 1 << RUN {
+        let (mut count, mut place) = (0, 0);
+        while place < RUN {
+            if set >> place & 1 == 1 {
+                places[set][count] = place as u16;
+                count += 1;
+            }
+            place += 1;
+        }
+        set += 1;
+    }
+    places
+};
+
+/// Writes which pairs of a row are not zero, in ascending order, to the front of `indices`, and gives their number; what
+/// follows them there, in whole runs, is overwritten.
+struct ListPairs<'a> {
+    row: &'a [f32],
+    indices: &'a mut [u16],
+}
+
+impl WithSimd for ListPairs<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        let (runs, rest) = self.row.as_chunks();
+        let mut count = 0;
+        for (i, run) in runs.iter().enumerate() {
+            count += list_run(i * RUN, run, &mut self.indices[count..]);
+        }
+        if !rest.is_empty() {
+            let mut run = [0.0; 2 * RUN];
+            run[..rest.len()].copy_from_slice(rest);
+            count += list_run(runs.len() * RUN, &run, &mut self.indices[count..]);
+        }
+        count
+    }
+}
+
+/// The same for one run, of pairs from `first` on.
+#[inline(always)]
+fn list_run(first: usize, run: &[f32; 2 * RUN], indices: &mut [u16]) -> usize {
+    // As wide as the numbers, so that it is done in a vector or two.
+    let mut bits = [0_u32; 2 * RUN];
+    for ((place, bit), x) in bits.iter_mut().enumerate().zip(run) {
+        *bit = u32::from(x.to_bits() << 1 != 0) << (place / 2);
+    }
+    let set = bits.iter().fold(0, |set, bit| set | bit) as usize;
+    // All places are written, those of the set counted: no branch to mispredict.
+    for (index, place) in indices[..RUN].iter_mut().zip(PLACES[set]) {
+        *index = first as u16 + place;
+    }
+    set.count_ones() as usize
 }
 
 /// A pair in one row: the row, and the two numbers.
@@ -144,7 +245,41 @@ impl SparseColumns {
 
 #[cfg(test)]
 mod tests {
-    use super::{SparseColumns, SparseRows};
+    use super::{MOST_COLUMNS, SparseColumns, SparseRows};
+    use crate::isa::Isa;
+
+    #[test]
+    fn what_is_not_zero_is_listed() {
+        let cases: [(&[f32], &[u16]); 6] = [
+            (&[], &[]),
+            (&[0.0, -0.0, 1.0], &[1]),
+            (&[f32::NAN; 9], &[0, 1, 2, 3, 4]),
+            (&[0.0; 48], &[]),
+            (
+                &[0., 1e-45, 0., 0., 0., 0., 0., -2., 0., f32::INFINITY, 0.],
+                &[0, 3, 4],
+            ),
+            (
+                &[[0.0; 17], [1.0; 17]].concat(),
+                &[8, 9, 10, 11, 12, 13, 14, 15, 16],
+            ),
+        ];
+        for isa in Isa::available() {
+            for (row, want) in cases {
+                let mut rows = SparseRows::for_dense(1, row.len());
+                let room = rows.indices.capacity();
+                rows.push_dense(isa, row);
+                assert_eq!(rows.row(0).0, want, "{row:?}");
+                assert_eq!(rows.indices.capacity(), room, "nothing is allocated");
+            }
+            // The last column that there can be.
+            let mut row = vec![0.0; MOST_COLUMNS];
+            row[MOST_COLUMNS - 1] = 1.0;
+            let mut rows = SparseRows::for_dense(1, MOST_COLUMNS);
+            rows.push_dense(isa, &row);
+            assert_eq!(rows.row(0), (&[u16::MAX][..], &[[0.0, 1.0]][..]));
+        }
+    }
 
     #[test]
     fn rows_are_kept_and_end_where_the_columns_do() {

@@ -23,6 +23,16 @@ pub(super) struct Aim {
     pub(super) reported: Option<Loss>,
 }
 
+impl Aim {
+    /// With the loss reported only where it is another.
+    pub(super) fn new(loss: Loss, reported: Option<Loss>) -> Self {
+        Self {
+            loss,
+            reported: reported.filter(|&reported| reported != loss),
+        }
+    }
+}
+
 /// What the rows of one layer leave behind.
 #[derive(Debug)]
 pub(super) struct LayerRows {

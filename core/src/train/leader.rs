@@ -4,7 +4,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::fit::{Run, diverged, read, write};
+use super::end::diverged;
+use super::run::{Run, read, write};
 use super::share::Part;
 use super::snapshot::Due;
 use super::{Epoch, Flow, Monitor, Step, Stop, Trainer};

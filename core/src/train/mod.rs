@@ -1,12 +1,14 @@
 //! Training: the one place where networks, losses, optimisers and data meet.
 //!
 //! [`Trainer`] holds the settings; [`Trainer::fit`] runs them on a team of threads (`fit`), each of which owns rows of
-//! the batch (`block`) and a part of every layer's weights (`share`).
+//! the batch (`block`) and a part of every layer's weights (`share`). A [`Checkpoint`] is where a run stands between two
+//! steps.
 
 mod block;
 mod check;
 mod checkpoint;
 mod drawn;
+mod end;
 mod fit;
 mod history;
 mod identity;
@@ -14,6 +16,7 @@ mod layer_rows;
 mod leader;
 mod mask;
 mod memory;
+mod run;
 mod schedule;
 mod share;
 mod snapshot;

@@ -6,8 +6,8 @@
 use std::time::Instant;
 
 use super::checkpoint::{Keeps, LayerState, Successor};
-use super::fit::{Run, read, write};
 use super::leader::{Leader, Totals};
+use super::run::{Run, read, write};
 use super::{Checkpoint, Every, Stop};
 use crate::error::Error;
 

@@ -4,7 +4,7 @@ use super::byte_row::{self, Run};
 use super::cell::{self, as_byte};
 use super::columns::{Columns, Role};
 use super::labels::{self, Labels};
-use crate::dataset::options::{Expected, LabelUse, ReadOptions, Task};
+use crate::dataset::options::{ClassChoice, Expected, LabelUse, ReadOptions, Task};
 use crate::dataset::{Inputs, Targets};
 use crate::error::{Error, Kind};
 use crate::tensor::Matrix;
@@ -62,7 +62,10 @@ impl Table {
             .expected
             .as_ref()
             .map(|expected: &Expected| expected.classes.clone());
+        // Chosen among, labels are classes; the model's are those after the choice.
+        let chosen = options.choice != ClassChoice::All;
         let task = match &classes {
+            _ if chosen => Task::Classes,
             None => options.task,
             Some(Some(_)) => Task::Classes,
             Some(None) => Task::Values,
@@ -72,7 +75,7 @@ impl Table {
             runs: byte_row::runs_of(&columns.roles),
             values: Values::Bytes(Vec::new()),
             labels: columns.label().map(|_| Labels::new(task)),
-            classes: classes.flatten(),
+            classes: classes.flatten().filter(|_| !chosen),
             columns,
             rows: 0,
             first_line,

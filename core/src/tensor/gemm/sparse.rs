@@ -66,9 +66,15 @@ impl SparseRowsByPanels<'_> {
     fn run<S: Simd, const PV: usize, const NP: usize>(mut self, simd: S) {
         let (rows, panels) = (self.a.rows(), self.n.div_ceil(LINE));
         for j in (0..panels).step_by(NP) {
-            for first in (0..rows).step_by(ROWS) {
-                let rows = first..rows.min(first + ROWS);
-                self.tile::<S, PV, NP>(simd, rows, (j, NP.min(panels - j)));
+            let at = (j, NP.min(panels - j));
+            if rows == 1 {
+                // No rows to read a block of columns for again.
+                self.tile::<S, PV, NP, 1>(simd, 0..1, at, usize::MAX);
+            } else {
+                for first in (0..rows).step_by(ROWS) {
+                    let rows = first..rows.min(first + ROWS);
+                    self.tile::<S, PV, NP, ROWS>(simd, rows, at, COLUMNS);
+                }
             }
             self.turned = None;
         }
@@ -76,18 +82,19 @@ impl SparseRowsByPanels<'_> {
             .apply(simd, self.c, self.c_stride, self.n, 0..rows);
     }
 
-    /// `count` panels from j on of some rows, over all blocks.
+    /// `count` panels from j on of at most R rows, over all blocks of the reduction, so many columns of A at a time.
     #[inline(always)]
-    fn tile<S: Simd, const PV: usize, const NP: usize>(
+    fn tile<S: Simd, const PV: usize, const NP: usize, const R: usize>(
         &mut self,
         simd: S,
         rows: Range<usize>,
         (j, count): (usize, usize),
+        columns: usize,
     ) {
-        let mut done = [0; ROWS];
+        let mut done = [0; R];
         let k = self.segments.iter().map(|segment| segment.len).sum();
         for pc in (0..k).step_by(KB) {
-            let mut sums = [microkernel::zeros::<S, 1, NP, PV>(simd); ROWS];
+            let mut sums = [microkernel::zeros::<S, 1, NP, PV>(simd); R];
             let mut start = 0;
             for segment in self.segments {
                 if let Some((from, to)) = overlap(start, segment.len, pc, pc + KB) {
@@ -95,8 +102,8 @@ impl SparseRowsByPanels<'_> {
                     let panels = std::array::from_fn(|q| {
                         &segment.lines[(j + q.min(count - 1)) * segment.len..][..segment.len]
                     });
-                    for first in (from..to).step_by(COLUMNS) {
-                        let end = start + to.min(first + COLUMNS);
+                    for first in (from..to).step_by(columns) {
+                        let end = start + to.min(first.saturating_add(columns));
                         for ((r, done), acc) in rows.clone().zip(&mut done).zip(&mut sums) {
                             let (indices, pairs) = self.a.row(r);
                             let entries = (&indices[*done..], &pairs[*done..]);

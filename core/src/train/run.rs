@@ -1,0 +1,250 @@
+//! The epoch loop on a team of threads.
+//!
+//! A batch comes in parts of at most [`KB`] rows. For each part every member
+//! 1. takes its rows forward, measures their loss and takes the gradients back to every layer (it writes its [`Block`] and
+//!    reads all [`Share`]s); barrier;
+//! 2. computes the weight gradients of its share over all rows, and after the last part the step (it writes its share
+//!    and reads all blocks); barrier.
+//!
+//! No gradient is summed across threads, and an element's chain of additions runs over the rows in the order of the
+//! batch, so the number of threads cannot change a bit. The locks are never waited for: the barriers keep readers and
+//! writers apart, the locks only prove it.
+//!
+//! The leader, member 0, is the calling thread: it shuffles, adds up losses, and talks to the callbacks.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::block::{Block, Shares, Source};
+use super::drawn::DrawnMasks;
+use super::leader::Leader;
+use super::mask::Draw;
+use super::share::{Lesson, Part, Scratch, Share};
+use super::snapshot::Start;
+use super::{Reduction, Schedule};
+use crate::dataset::{Dataset, NonZeros};
+use crate::isa::Isa;
+use crate::nn::Network;
+use crate::optim::{Optimizer, Penalty};
+use crate::team::{self, Broken, MOST_THREADS, Member};
+use crate::tensor::gemm::{KB, Rows, SparsePiece};
+
+/// All that the members share.
+pub(super) struct Run<'a> {
+    pub(super) train: &'a Dataset,
+    pub(super) validation: Option<&'a Dataset>,
+    pub(super) isa: Isa,
+    pub(super) network: &'a Network,
+    pub(super) layers: usize,
+    /// The inputs, of training and of validation, without their zeros, if those of training mostly are zero.
+    pub(super) non_zeros: [Option<NonZeros>; 2],
+    pub(super) optimizer: Optimizer,
+    pub(super) schedule: Schedule,
+    pub(super) penalty: Penalty,
+    /// The factor of the learning rate for each layer; empty where it is 1 for all.
+    pub(super) layer_rates: Vec<f64>,
+    pub(super) reduction: Reduction,
+    pub(super) batch_size: usize,
+    /// The rows of an epoch: all, unless the last batch is dropped.
+    pub(super) rows: usize,
+    pub(super) epochs: usize,
+    pub(super) seed: u64,
+    pub(super) shares: Vec<RwLock<Share>>,
+    pub(super) blocks: Vec<RwLock<Block>>,
+    pub(super) order: RwLock<Vec<u32>>,
+    /// Dropout drawn from a stream.
+    pub(super) masks: Option<RwLock<DrawnMasks>>,
+    /// The leader's word, to be obeyed after the next barrier.
+    pub(super) stop: AtomicBool,
+    pub(super) keep: AtomicBool,
+    pub(super) steps: AtomicUsize,
+}
+
+pub(super) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Everything held for reading, without an allocation.
+fn read_all<T>(locks: &[RwLock<T>]) -> [Option<RwLockReadGuard<'_, T>>; MOST_THREADS] {
+    std::array::from_fn(|index| locks.get(index).map(read))
+}
+
+impl Run<'_> {
+    /// What every member does; the leader with its part.
+    pub(super) fn epochs(
+        &self,
+        member: &Member<'_>,
+        start: Start,
+        mut leader: Option<&mut Leader<'_, '_>>,
+    ) -> Result<(), Broken> {
+        let mut scratch = Scratch::new(
+            &read(&self.shares[member.index()]),
+            self.batch_size.min(KB),
+            self.non_zeros[0].is_some(),
+        );
+        let rows = self.rows;
+        let mut step = start.steps(rows.div_ceil(self.batch_size));
+        for epoch in start.epoch..=self.epochs {
+            if let Some(leader) = &mut leader {
+                leader.begin(self, epoch);
+            }
+            member.wait()?;
+            if let Some(leader) = &mut leader {
+                leader.save_if_due(self);
+            }
+            for first in (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size) {
+                step += 1;
+                let batch = first..rows.min(first + self.batch_size);
+                for from in batch.clone().step_by(KB) {
+                    let to = batch.end.min(from + KB);
+                    self.rows_phase(member, epoch, from..to, from - batch.start);
+                    member.wait()?;
+                    let part = Part {
+                        first: from == batch.start,
+                        last: to == batch.end,
+                    };
+                    if let Some(leader) = &mut leader {
+                        leader.collect(self, epoch, part);
+                        if part.last {
+                            leader.draw_masks(self, batch.end);
+                        }
+                    }
+                    self.weights_phase(member, step, batch.len(), part, &mut scratch);
+                    member.wait()?;
+                    if self.stop.load(Ordering::Acquire) {
+                        return Ok(());
+                    }
+                }
+                if let Some(leader) = &mut leader {
+                    leader.after_step(self, epoch, batch.end);
+                }
+            }
+            if let Some(leader) = &mut leader {
+                leader.rows_done();
+            }
+            if let Some(validation) = self.validation {
+                self.measure(member, validation);
+            }
+            member.wait()?;
+            if let Some(leader) = &mut leader {
+                leader.after_epoch(self, epoch);
+            }
+            member.wait()?;
+            if self.keep.load(Ordering::Acquire) {
+                write(&self.shares[member.index()]).keep();
+            }
+            if self.stop.load(Ordering::Acquire) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// `part` of the epoch's rows, which begins that many rows into its batch.
+    fn rows_phase(
+        &self,
+        member: &Member<'_>,
+        epoch: usize,
+        part: std::ops::Range<usize>,
+        in_batch: usize,
+    ) {
+        let own = team::share(part.len(), 4, member.index(), member.size());
+        let position = part.start + own.start;
+        let shares: Shares<'_> = read_all(&self.shares);
+        let order = read(&self.order);
+        let indices = &order[position..position + own.len()];
+        let masks = self.masks.as_ref().map(read);
+        let draw = Draw {
+            seed: self.seed,
+            epoch,
+            position,
+            in_batch: in_batch + own.start,
+            masks: masks.as_deref(),
+        };
+        let source = source(self.train, self.non_zeros[0].as_ref());
+        write(&self.blocks[member.index()]).meet(&shares, &source, indices, draw);
+    }
+
+    fn weights_phase(
+        &self,
+        member: &Member<'_>,
+        step: usize,
+        batch: usize,
+        part: Part,
+        scratch: &mut Scratch,
+    ) {
+        let blocks = read_all(&self.blocks);
+        let mut share = write(&self.shares[member.index()]);
+        let factor = match self.reduction {
+            Reduction::Mean => 1.0 / batch as f32,
+            Reduction::Sum => 1.0,
+        };
+        let steps = self.epochs * self.rows.div_ceil(self.batch_size);
+        let lr_share = self.schedule.share(step as u64, steps as u64);
+        let update = |rate, penalty| {
+            let optimizer = self.optimizer.slowed(lr_share * rate);
+            optimizer.at_step(step as u64, penalty).scaled(factor)
+        };
+        let sparse = read_sparse(&blocks);
+        let mut lesson = Lesson {
+            part,
+            weight_step: update(1.0, self.penalty),
+            bias_step: update(1.0, Penalty::default()),
+            sparse: sparse.as_ref().map(|pieces| &pieces[..member.size()]),
+            scratch,
+        };
+        for l in 0..self.layers {
+            let mut pieces = [Rows {
+                a: &[],
+                stride: 1,
+                len: 0,
+                lines: &[],
+            }; MOST_THREADS];
+            for (piece, block) in pieces.iter_mut().zip(blocks.iter().flatten()) {
+                *piece = block.piece(l);
+            }
+            if let Some(&rate) = self.layer_rates.get(l) {
+                lesson.weight_step = update(rate, self.penalty);
+                lesson.bias_step = update(rate, Penalty::default());
+            }
+            share.learn(self.isa, l, &pieces[..member.size()], &mut lesson);
+        }
+    }
+
+    /// The losses of this member's rows of the validation set.
+    fn measure(&self, member: &Member<'_>, validation: &Dataset) {
+        let own = team::share(validation.len(), 4, member.index(), member.size());
+        let shares: Shares<'_> = read_all(&self.shares);
+        let mut block = write(&self.blocks[member.index()]);
+        let source = source(validation, self.non_zeros[1].as_ref());
+        let rows = block.capacity();
+        for from in own.clone().step_by(rows) {
+            let range = from..own.end.min(from + rows);
+            block.measure(&shares, &source, range, from - own.start);
+        }
+    }
+}
+
+/// What the first layer's weight gradient takes from all blocks, if inputs are sparse.
+fn read_sparse<'a>(
+    blocks: &'a [Option<RwLockReadGuard<'_, Block>>],
+) -> Option<[SparsePiece<'a>; MOST_THREADS]> {
+    let mut own = blocks.iter().flatten().map(|block| block.sparse_piece());
+    let mut pieces = [own.next()??; MOST_THREADS];
+    for (piece, own) in pieces[1..].iter_mut().zip(own) {
+        *piece = own?;
+    }
+    Some(pieces)
+}
+
+fn source<'a>(data: &'a Dataset, non_zeros: Option<&'a NonZeros>) -> Source<'a> {
+    Source {
+        inputs: data.inputs(),
+        targets: data.targets(),
+        non_zeros,
+    }
+}
