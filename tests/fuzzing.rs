@@ -134,6 +134,11 @@ fn model() {
 }
 
 #[test]
+fn checkpoint() {
+    fuzz("checkpoint");
+}
+
+#[test]
 fn every_reader_has_a_test() {
     let own = include_str!("fuzzing.rs");
     for reader in &READERS {

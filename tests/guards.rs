@@ -15,7 +15,7 @@ use mlp_core::nn::{Network, Scratch};
 use mlp_core::optim::{Adam, Optimizer, Penalty, Sgd, Update, update};
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
 use mlp_core::tensor::gemm::{
-    ColumnsByPanels, Epilogue, GROUP, Operand, Output, Rows, RowsByPanels, Segment, Sink,
+    ColumnsByPanels, Epilogue, GROUP, KB, Operand, Output, Rows, RowsByPanels, Segment, Sink,
     SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, gemm, room_for_lines,
 };
 use mlp_core::tensor::reduce::{dot16, max16, sum16};
@@ -88,19 +88,9 @@ fn products_in_every_form() {
     }
 }
 
-/// A, rows x cols, of which every pair of columns is there.
-fn all_pairs(rng: &mut Rng, rows: usize, cols: usize) -> SparseRows {
-    let indices: Vec<u16> = (0..cols.div_ceil(2)).map(|i| i as u16).collect();
-    let mut a = SparseRows::with_capacity(rows, rows * indices.len());
-    for _ in 0..rows {
-        let pairs: Vec<[f32; 2]> = indices
-            .iter()
-            .map(|_| [(); 2].map(|()| rng.between(-1.0, 1.0) as f32))
-            .collect();
-        a.push(&indices, pairs.into_iter());
-        a.end_at(cols);
-    }
-    a
+/// Every second pair of columns of A.
+fn pairs(k: usize) -> impl ExactSizeIterator<Item = u16> + Clone {
+    (0..k.div_ceil(2)).step_by(2).map(|pair| pair as u16)
 }
 
 /// Adds the strips up.
@@ -123,7 +113,14 @@ fn tiles_on_packed_panels() {
             let segments = &[Segment { len: k, lines }];
             let a = noise(&mut rng, m * k, against);
             let bias = noise(&mut rng, width, against);
-            let sparse = all_pairs(&mut rng, m, k);
+            let mut sparse = SparseRows::with_capacity(m, m * k);
+            for _ in 0..m {
+                sparse.push(
+                    &pairs(k).collect::<Vec<_>>(),
+                    pairs(k).map(|_| [0.5, -0.25]),
+                );
+                sparse.end_at(k);
+            }
             for isa in Isa::available() {
                 let mut c = noise(&mut rng, m * width, against);
                 let mut z = noise(&mut rng, m * width, against);
@@ -164,6 +161,14 @@ fn tiles_down_columns() {
     for [m, n, k] in SHAPES {
         for against in SIDES {
             // A is k x m, the product A^T B; the sparse one wants at most a block of the reduction.
+            let mut sparse = SparseColumns::new(m, k);
+            for r in 0..k.min(KB) {
+                for pair in pairs(m) {
+                    let second = usize::from(pair) * 2 + 1 < m;
+                    let values = [0.5, if second { -0.25 } else { 0.0 }];
+                    sparse.push(usize::from(pair), (r as u32, values));
+                }
+            }
             let a = noise(&mut rng, k * m, against);
             let lines = noise(&mut rng, k * padded(n), against);
             let piece = Rows {
@@ -182,16 +187,12 @@ fn tiles_down_columns() {
                     packed: &mut packed,
                     sink: Total(&mut total),
                 });
-                if k <= 512 {
-                    let mut turned = SparseColumns::new(m, k);
-                    for (r, i) in (0..k).flat_map(|r| (0..m.div_ceil(2)).map(move |i| (r, i))) {
-                        turned.push(i, (r as u32, [a[r * m + 2 * i], 0.0]));
-                    }
+                if k <= KB {
                     isa.dispatch(SparseColumnsByPanels {
                         pieces: &[SparsePiece {
-                            a: &turned,
+                            a: &sparse,
                             len: k,
-                            lines: lines.as_chunks().0,
+                            lines: piece.lines,
                         }],
                         columns: 0..m,
                         panels: n.div_ceil(LINE),

@@ -81,6 +81,19 @@ impl WithSimd for Apply<'_> {
     }
 }
 
+/// The scalar path, compiled where the instruction set has fused multiply-adds: the same operations, each rounded the
+/// same, and none of them a call of the C library, which would take an hour over all arguments.
+struct ScalarWithin<'a>(Apply<'a>);
+
+impl WithSimd for ScalarWithin<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.0.with_simd(pulp::Scalar);
+    }
+}
+
 /// A promise: the function, what it should be, over which arguments, how far off it may be, and whether a result that
 /// would be denormal is zero.
 struct Promise {
@@ -216,6 +229,7 @@ fn errors_are_within_their_bounds() {
 fn every_instruction_set_gives_the_same_bits() {
     // Coarser than the error test, since the scalar reference calls the C library for every fused multiply-add.
     let stride = if stride() == 1 { 1 } else { 16_411 };
+    let fastest = Isa::detect().expect("an instruction set");
     let functions = PROMISES.iter().map(|promise| promise.function);
     let activations = ACTIVATIONS
         .iter()
@@ -223,12 +237,15 @@ fn every_instruction_set_gives_the_same_bits() {
     for function in functions.chain(activations) {
         let begin = Instant::now();
         for_all_patterns(stride, |xs| {
+            let near = xs[0];
             let mut want = xs.to_vec();
-            Isa::SCALAR.dispatch(Apply(function, &mut want));
+            fastest.dispatch(ScalarWithin(Apply(function, &mut want)));
             for isa in Isa::available() {
+                if stride == 1 && isa == Isa::SCALAR {
+                    continue;
+                }
                 let mut got = xs.to_vec();
                 isa.dispatch(Apply(function, &mut got));
-                let near = xs[0];
                 assert!(all_same(&got, &want), "{function:?} on {isa} near {near:e}");
             }
             if stride > 1 {

@@ -41,8 +41,8 @@ impl Parts {
         })
     }
 
-    /// Loads the data, holds rows out, and scales all as the training rows need it.
-    /// For a model to go on from, as that model needs it.
+    /// Loads the data, holds rows out, and scales all as the training rows need it; for a model to go on from, as that
+    /// model needs it. If rows are shuffled once, that is what is drawn first.
     pub(crate) fn load(
         args: &TrainArgs,
         settings: &Settings,

@@ -89,7 +89,6 @@ fn complain(argument: c_int) {
 ///
 /// # Safety
 /// As BLAS has it: the scalars can be read, and the matrices are as large as the numbers say.
-#[expect(clippy::too_many_arguments, reason = "BLAS decides")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sgemm_(
     transa: *const c_char,

@@ -3,6 +3,9 @@
 //! To add one: a function that reads the bytes and, where they are taken, checks what was made of them; an entry in
 //! [`READERS`]; a folder `corpus/NAME` with some files, good and bad.
 
+#[path = "checkpoint.rs"]
+mod checkpoint;
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -54,7 +57,7 @@ impl Reading {
 }
 
 /// All of them.
-pub(crate) const READERS: [Reader; 4] = [
+pub(crate) const READERS: [Reader; 5] = [
     Reader {
         name: "csv",
         read: read_csv,
@@ -101,6 +104,30 @@ pub(crate) const READERS: [Reader; 4] = [
             "[[[[[[[[",
         ],
         memory: |len| (1 << 20) + 1000 * len,
+    },
+    Reader {
+        name: "checkpoint",
+        read: checkpoint::read_checkpoint,
+        words: &[
+            "layers.0.weight",
+            "layers.1.bias.m",
+            "layers.1.weight.best",
+            "history",
+            "mlp_fast_checkpoint",
+            "\"F64\"",
+            "\"data_offsets\":[0,4]",
+            "\\\"epoch\\\":",
+            "\\\"step\\\":",
+            "\\\"best_epoch\\\":",
+            "\\\"hits\\\":",
+            "null",
+            "true",
+            "1e999",
+            "-1",
+            "0",
+            "18446744073709551615",
+        ],
+        memory: |len| (2 << 20) + 1000 * len,
     },
 ];
 

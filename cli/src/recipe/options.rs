@@ -14,8 +14,18 @@ use crate::args::TrainArgs;
 use crate::failure::Failure;
 
 /// What a recipe does not decide: where results go and what the machine gives.
-const NOT_HERE: [&str; 9] = [
-    "from", "output", "quiet", "verbose", "threads", "isa", "data-dir", "help", "help-all",
+const NOT_HERE: [&str; 11] = [
+    "checkpoint-every",
+    "data-dir",
+    "from",
+    "help",
+    "help-all",
+    "isa",
+    "output",
+    "quiet",
+    "resume",
+    "threads",
+    "verbose",
 ];
 
 /// One setting and the bytes of the file where it stands.

@@ -78,7 +78,7 @@ impl Inputs {
         }
         indices.clear();
         let expected = (found * (rows * all) as f64) as usize;
-        let room = expected + expected / 16 + all;
+        let room = expected + expected / 16 + all.next_multiple_of(8);
         indices.reserve_exact(room);
         let mut kept = match &self.values {
             Values::Bytes(_) => Kept::Bytes(Vec::with_capacity(room)),

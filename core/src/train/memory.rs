@@ -12,7 +12,8 @@
 //!               96 a thread where there are rows to validate on
 //! rows          4 bytes each for their order; their losses
 //! ```
-//! The data come on top, and where most of them are zero the lists of what is not: two bytes for each such number.
+//! The data come on top, and where most of them are zero what is left without the zeros: 4 bytes for each pair of numbers
+//! that are not both zero where the data are bytes, else 10; and in the batch 8 to 12 bytes for each pair of columns in each row.
 
 use crate::nn::{Layer, Network, RowLoss};
 use crate::optim::Optimizer;
