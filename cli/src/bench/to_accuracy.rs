@@ -50,11 +50,7 @@ pub(crate) fn run(args: &ToAccuracyArgs) -> Result<(), Failure> {
             ));
         }
     };
-    let network = settings.network(
-        train,
-        &parts.train,
-        Settings::legacy_random(train)?.as_mut(),
-    )?;
+    let network = settings.network(train, &parts.train, None)?;
     let told = record::settings(train, &settings, &parts, &network);
     let widths = network.layers().iter().map(Layer::outputs);
     let shape = print::shape(std::iter::once(network.inputs()).chain(widths));
@@ -142,16 +138,13 @@ fn one(
     judge: &Dataset,
     seed: u64,
 ) -> Result<Run, Failure> {
-    let mut random = Settings::legacy_random(&args.train)?;
-    let mut network = settings.network(&args.train, train, random.as_mut())?;
+    let mut network = settings.network(&args.train, train, None)?;
     let rows = (args.train.epochs as u64).saturating_mul(train.len() as u64);
     let progress = Progress::new(rows, args.train.quiet || !args.train.verbose, false);
     let (mut best, mut reached) = (0.0_f64, false);
-    let mut trainer = settings.trainer(&args.train).seed(seed);
-    if let Some(random) = random.as_mut() {
-        trainer = trainer.legacy_random(random);
-    }
-    let history = trainer
+    let history = settings
+        .trainer(&args.train)
+        .seed(seed)
         .on_step(|step| progress.step(step))
         .on_epoch(|epoch| {
             progress.epoch(epoch);
@@ -163,10 +156,14 @@ fn one(
         .fit(&mut network, train, Some(judge));
     progress.finish();
     let history = history?;
+    let trained = match args.train.batch_size {
+        BatchSize::Rows(batch) if args.train.fine.drop_last => train.len() - train.len() % batch,
+        _ => train.len(),
+    };
     let evaluations = history
         .epochs
         .iter()
-        .map(|epoch| epoch.seconds - train.len() as f64 / epoch.rows_per_second)
+        .map(|epoch| epoch.seconds - trained as f64 / epoch.rows_per_second)
         .sum();
     Ok(Run {
         seed,
