@@ -171,7 +171,7 @@ impl WithSimd for OutputLoss<'_> {
         let Aim { loss, reported } = self.aim;
         // The trained loss makes the final outputs; the reported one takes them.
         let losses = [loss, reported.unwrap_or(loss)];
-        let losses = &losses[..1 + usize::from(reported.is_some())];
+        let losses = &losses[..=usize::from(reported.is_some())];
         let rows = self.rows.chunks_mut(self.stride).zip(self.results);
         for (r, (row, result)) in rows.enumerate() {
             let index = match self.indices {
