@@ -22,9 +22,9 @@ use crate::tensor::gemm::KB;
 /// Work of a step below which a further thread does not pay, in floating-point operations: some 20 microseconds.
 const FLOPS_PER_THREAD: usize = 2_000_000;
 
-/// Up to this share of numbers other than zero, skipping the zeros of the inputs is faster than not to: by a third at
-/// 0.19 (MNIST, 784-128-10), not at all at 0.35 (digits; Zen 3, 2026-11-21, epochs of `mlp-fast train`).
-const DENSITY: f64 = 0.3;
+/// Up to this share of pairs other than zero, skipping the others is faster than not to: by a fifth at 0.46 (digits;
+/// Zen 3, 2026-11-22, `mlp-fast train --threads 1`), where a third of the single numbers is not zero.
+const DENSITY: f64 = 0.6;
 
 /// Rows of the validation set that go forward together, at least.
 pub(super) const ROWS_TO_MEASURE: usize = 96;
