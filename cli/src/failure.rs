@@ -34,11 +34,22 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(sentence) | Self::Failed(sentence) | Self::Interrupted { sentence, .. } => {
-                f.write_str(sentence)
+                one_line(f, sentence)
             }
             Self::ReaderGone => f.write_str("the reader of the output has gone"),
         }
     }
+}
+
+/// Control characters as Rust writes them, so that no file can move the cursor of a terminal or feign another line.
+fn one_line(f: &mut fmt::Formatter<'_>, sentence: &str) -> fmt::Result {
+    sentence.chars().try_for_each(|c| {
+        if c.is_control() {
+            write!(f, "{}", c.escape_default())
+        } else {
+            write!(f, "{c}")
+        }
+    })
 }
 
 impl From<Error> for Failure {

@@ -98,8 +98,7 @@ impl Isa {
         }
     }
 
-    /// Runs `op` compiled for this instruction set.
-    #[inline]
+    /// Runs `op` compiled for this instruction set. (Not inline: one copy of each kernel, wherever it is called from.)
     pub fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {
         match self.0 {
             Token::Scalar => Simd::vectorize(pulp::Scalar, op),

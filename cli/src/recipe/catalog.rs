@@ -1,6 +1,7 @@
 //! The recipes that are built in, in the order of the documents that they are from.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::recipe_file::Recipe;
@@ -54,6 +55,25 @@ fn built_in(name: &str, text: &str) -> Result<Recipe, Failure> {
     Recipe::parse(name, &TomlFile { name: &file, text })
 }
 
+/// The longest recipe, in bytes.
+const MAX_RECIPE: u64 = 1 << 20;
+
+/// The text of a file, which may be a pipe or a device without an end.
+fn text_of(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(MAX_RECIPE + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > MAX_RECIPE {
+        let told = format!(
+            "it is longer than {} MiB: is this a recipe?",
+            MAX_RECIPE >> 20
+        );
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, told));
+    }
+    Ok(text)
+}
+
 /// The recipe of that name, or of that file.
 pub(super) fn find(name: &str) -> Result<Recipe, Failure> {
     if let Some(&(name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
@@ -75,8 +95,8 @@ pub(super) fn find(name: &str) -> Result<Recipe, Failure> {
             "no recipe is named `{name}` (a recipe file of your own ends in .toml); {meant}"
         )));
     }
-    let text = fs::read_to_string(path)
-        .map_err(|cause| Failure::Failed(format!("{name}: cannot read: {cause}")))?;
+    let text =
+        text_of(path).map_err(|cause| Failure::Failed(format!("{name}: cannot read: {cause}")))?;
     let stem = path
         .file_stem()
         .unwrap_or(path.as_os_str())

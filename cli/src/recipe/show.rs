@@ -24,7 +24,9 @@ pub(super) fn run(name: &str) -> Result<(), Failure> {
     }
     for run in &recipe.runs {
         text.push('\n');
-        run_text(&mut text, &recipe, run)?;
+        // What only the network's making finds wrong does not know the file.
+        run_text(&mut text, &recipe, run)
+            .map_err(|failure| Failure::Failed(format!("{name}: {failure}")))?;
     }
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(())

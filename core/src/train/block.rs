@@ -179,6 +179,19 @@ impl Block {
         self.forward(shares, Some(draw));
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
+        if self.aim.reported.is_some() {
+            layer.delta.copy_from_slice(&layer.output);
+            self.isa.dispatch(OutputLoss {
+                aim: self.aim,
+                targets: source.targets,
+                rows: &mut layer.delta,
+                outputs: layer.outputs,
+                stride: layer.stride,
+                results: &mut self.results[..self.rows],
+                indices: Some(indices),
+                first: 0,
+            });
+        }
         self.isa.dispatch(OutputDelta {
             aim: self.aim,
             rows: self.rows,
@@ -230,12 +243,16 @@ impl Block {
         self.given.gather(self.isa, source, range.clone());
         self.forward(shares, None);
         let last = self.layers.len() - 1;
+        let layer = &mut self.layers[last];
         self.isa.dispatch(OutputLoss {
             aim: self.aim,
             targets: source.targets,
-            first: range.start,
-            layer: &mut self.layers[last],
+            rows: &mut layer.output,
+            outputs: layer.outputs,
+            stride: layer.stride,
             results: &mut self.results[done..done + range.len()],
+            indices: None,
+            first: range.start,
         });
     }
 

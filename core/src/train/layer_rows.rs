@@ -133,35 +133,32 @@ impl WithSimd for OutputDelta<'_> {
             let at = r * layer.stride..r * layer.stride + width;
             let target = target(targets, index as usize);
             layer.delta[at.clone()].copy_from_slice(&layer.output[at.clone()]);
-            let reported = reported.map(|reported| {
-                let row = &mut layer.delta[at.clone()];
-                // The first makes the final outputs of the row.
-                let _ = loss_forward(simd, loss, row, n, target);
-                let reported = loss_forward(simd, reported, row, n, target).loss;
-                row.copy_from_slice(&layer.output[at.clone()]);
-                reported
-            });
             let saved = if kept {
                 &mut layer.preactivation
             } else {
                 &mut layer.output
             };
             let (row, saved) = (&mut layer.delta[at.clone()], &mut saved[at]);
-            *result = loss_backward(simd, loss, layer.activation, row, n, target, saved);
-            if let Some(reported) = reported {
-                result.loss = reported;
+            let trained = loss_backward(simd, loss, layer.activation, row, n, target, saved);
+            if reported.is_none() {
+                *result = trained;
             }
             layer.spread(r, rows);
         }
     }
 }
 
-/// Losses of the last layer.
+/// Losses of the last layer: of the outputs in `rows`, which become the final ones.
 pub(super) struct OutputLoss<'a> {
     pub(super) aim: Aim,
     pub(super) targets: &'a Targets,
+    /// Which rows of the data they are, unless those from `first` on.
+    pub(super) indices: Option<&'a [u32]>,
     pub(super) first: usize,
-    pub(super) layer: &'a mut LayerRows,
+    pub(super) rows: &'a mut [f32],
+    /// The numbers of a row, and the distance between rows.
+    pub(super) outputs: usize,
+    pub(super) stride: usize,
     pub(super) results: &'a mut [RowLoss],
 }
 
@@ -170,13 +167,20 @@ impl WithSimd for OutputLoss<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (n, stride) = (self.layer.outputs, self.layer.stride);
-        for (r, result) in self.results.iter_mut().enumerate() {
-            let row = &mut self.layer.output[r * stride..][..padded(n)];
-            let target = target(self.targets, self.first + r);
-            *result = loss_forward(simd, self.aim.loss, row, n, target);
-            if let Some(reported) = self.aim.reported {
-                result.loss = loss_forward(simd, reported, row, n, target).loss;
+        let n = self.outputs;
+        let Aim { loss, reported } = self.aim;
+        // The trained loss makes the final outputs; the reported one takes them.
+        let losses = [loss, reported.unwrap_or(loss)];
+        let losses = &losses[..=usize::from(reported.is_some())];
+        let rows = self.rows.chunks_mut(self.stride).zip(self.results);
+        for (r, (row, result)) in rows.enumerate() {
+            let index = match self.indices {
+                Some(indices) => indices[r] as usize,
+                None => self.first + r,
+            };
+            let target = target(self.targets, index);
+            for &loss in losses {
+                *result = loss_forward(simd, loss, &mut row[..padded(n)], n, target);
             }
         }
     }
