@@ -1,9 +1,11 @@
 //! How fast is a matrix product: naive loops, our tiles without SIMD, each instruction set, one thread and two?
 //!
-//! The throughput is in floating-point operations (two for each multiply-add): Gelem/s are GFLOP/s. What one core can do
-//! at most is printed first. Shapes are m x n x k, C being m x n; all are A B. B is packed within the time measured, except
-//! where it says "packed": so a network runs, whose weights stay packed. Every product is compared with the oracle's chain,
-//! to the bit, before it is timed.
+//! The throughput is in floating-point operations (two for each multiply-add): Gelem/s are GFLOP/s. What one core and two
+//! can do at most is printed first. Shapes are m x n x k, C being m x n; all are A B. B is packed within the time measured,
+//! except where it says "packed": so a network runs, whose weights stay packed. Every product is compared with the oracle
+//! before it is timed: ours to the bit, others within the error that any order of summation may have.
+//!
+//! `cargo bench --bench gemm --features peers` has the crates gemm, faer and matrixmultiply beside ours.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -13,26 +15,39 @@ use mlp_benches::{is_measuring, print_peaks};
 use mlp_core::Isa;
 use mlp_core::tensor::Matrix;
 use mlp_core::tensor::gemm::{Epilogue, Operand, Output, Panels, RowsByPanels, Segment, gemm};
-use oracle::gemm::{gemm_chain, gemm_naive, gemm_naive_by_rows};
+use oracle::gemm::{gemm_chain, gemm_f64, gemm_naive, gemm_naive_by_rows};
 use oracle::rng::Rng;
+use oracle::tolerance::sum_bound;
 
-/// Cubes, then the products of one layer: forward at batch 128, weight gradient, output layer, one row, a wide layer.
-const SHAPES: [[usize; 3]; 10] = [
+/// Cubes; the products of small and wide layers, forward, weight gradient and input gradient; narrow ones.
+const SHAPES: [[usize; 3]; 19] = [
     [64, 64, 64],
     [128, 128, 128],
     [256, 256, 256],
     [512, 512, 512],
     [1024, 1024, 1024],
+    [2048, 2048, 2048],
     [128, 64, 784],
     [64, 784, 128],
-    [128, 10, 64],
-    [1, 128, 784],
+    [32, 64, 784],
+    [32, 64, 64],
+    [128, 785, 784],
+    [785, 784, 128],
+    [128, 784, 785],
     [512, 512, 784],
+    [256, 2000, 2500],
+    [4096, 785, 784],
+    [128, 10, 64],
+    [5906, 6, 784],
+    [1, 128, 784],
 ];
 
-/// Multiply-adds up to which the naive loops are timed (512^3), and the true scalar `mul_add` (128^3).
-const NAIVE_LIMIT: usize = 1 << 28;
+/// Multiply-adds up to which the naive loops are timed (256^3), and the true scalar `mul_add` (128^3).
+const NAIVE_LIMIT: usize = 1 << 24;
 const SCALAR_LIMIT: usize = 1 << 21;
+
+/// Rows of each product that are compared with the oracle.
+const CHECKED: usize = 3;
 
 /// The operands of one product, dense and padded.
 struct Operands {
@@ -42,6 +57,8 @@ struct Operands {
     a_padded: Matrix,
     b_padded: Matrix,
     b_packed: Panels,
+    /// Some rows of the product as the oracle has them.
+    rows: Vec<(usize, Vec<f32>)>,
 }
 
 impl Operands {
@@ -49,7 +66,12 @@ impl Operands {
         let mut rng = Rng::new(1);
         let (a, b) = (rng.uniform(m * k, -1.0, 1.0), rng.uniform(k * n, -1.0, 1.0));
         let b_padded = Matrix::from_vec(k, n, &b);
+        let row = |i| {
+            let at_a = |_, p| a[i * k + p];
+            (i, gemm_chain([1, n, k], at_a, |p, j| b[p * n + j], None))
+        };
         Self {
+            rows: (0..m).step_by(m.div_ceil(CHECKED)).map(row).collect(),
             shape: [m, n, k],
             a_padded: Matrix::from_vec(m, k, &a),
             b_packed: Panels::pack(Operand::Plain(b_padded.view())),
@@ -89,19 +111,31 @@ impl Operands {
         });
     }
 
+    /// Some rows of somebody else's product: near the exact one.
+    fn check_near(&self, name: &str, c: &[f32]) {
+        let [m, n, k] = self.shape;
+        for i in (0..m).step_by(m.div_ceil(CHECKED)) {
+            let a = |_, p| self.a[i * k + p];
+            let exact = gemm_f64([1, n, k], a, |p, j| self.b[p * n + j], None);
+            for (&have, want) in c[i * n..].iter().zip(exact) {
+                let error = (f64::from(have) - want.value).abs();
+                assert!(
+                    error <= sum_bound(k, want.sum_abs),
+                    "{:?}, {name}, row {i}: {have}, not {}",
+                    self.shape,
+                    want.value
+                );
+            }
+        }
+    }
+
     /// Some rows of the product against the oracle.
     fn check(&self, isa: Isa, threads: usize) {
-        let [m, n, k] = self.shape;
+        let [m, n, _] = self.shape;
         let mut c = Matrix::from_fn(m, n, |_, _| f32::NAN);
         self.run(isa, threads, &mut c);
-        for i in (0..m).step_by(m.div_ceil(5)) {
-            let want = gemm_chain(
-                [1, n, k],
-                |_, p| self.a[i * k + p],
-                |p, j| self.b[p * n + j],
-                None,
-            );
-            assert_eq!(c.row(i), want, "{:?} on {isa}, row {i}", self.shape);
+        for (i, want) in &self.rows {
+            assert_eq!(c.row(*i), want, "{:?} on {isa}, row {i}", self.shape);
         }
     }
 }
@@ -118,18 +152,22 @@ fn bench(criterion: &mut Criterion) {
         }
         if work <= NAIVE_LIMIT && (is_measuring() || work <= SCALAR_LIMIT) {
             let Operands { a, b, .. } = &operands;
-            let mut c = vec![0.0; m * n];
+            let mut c = vec![f32::NAN; m * n];
+            let dot_products = |a: &[f32], b: &[f32], c: &mut [f32]| {
+                gemm_naive(shape, |i, p| a[i * k + p], |p, j| b[p * n + j], c);
+            };
+            let along_rows = |a: &[f32], b: &[f32], c: &mut [f32]| {
+                gemm_naive_by_rows(shape, |i, p| a[i * k + p], |p| &b[p * n..][..n], c);
+            };
+            dot_products(a, b, &mut c);
+            operands.check_near("naive, dot products", &c);
             group.bench_function("naive, dot products", |bencher| {
-                bencher.iter(|| {
-                    let (a, b) = (black_box(a), black_box(b));
-                    gemm_naive(shape, |i, p| a[i * k + p], |p, j| b[p * n + j], &mut c);
-                });
+                bencher.iter(|| dot_products(black_box(a), black_box(b), &mut c));
             });
+            along_rows(a, b, &mut c);
+            operands.check_near("naive, along rows", &c);
             group.bench_function("naive, along rows", |bencher| {
-                bencher.iter(|| {
-                    let (a, b) = (black_box(a), black_box(b));
-                    gemm_naive_by_rows(shape, |i, p| a[i * k + p], |p| &b[p * n..][..n], &mut c);
-                });
+                bencher.iter(|| along_rows(black_box(a), black_box(b), &mut c));
             });
         }
         let mut c = Matrix::zeros(m, n);
@@ -145,6 +183,19 @@ fn bench(criterion: &mut Criterion) {
                 });
             }
         }
+        #[cfg(feature = "peers")]
+        for threads in [1, 2] {
+            for (name, product) in mlp_benches::peers::peers(threads) {
+                let Operands { a, b, .. } = &operands;
+                let mut c = vec![f32::NAN; m * n];
+                product(shape, a, b, &mut c, threads);
+                operands.check_near(name, &c);
+                let id = BenchmarkId::new(name, format!("{threads} threads"));
+                group.bench_function(id, |bencher| {
+                    bencher.iter(|| product(shape, black_box(a), black_box(b), &mut c, threads));
+                });
+            }
+        }
         group.finish();
     }
 }
@@ -153,8 +204,8 @@ fn main() {
     print_peaks();
     let mut criterion = Criterion::default()
         .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(600))
         .configure_from_args();
     bench(&mut criterion);
     criterion.final_summary();

@@ -2,21 +2,25 @@
 //! steps, gathering a batch?
 //!
 //! The throughput is in bytes read and written. Naive loops stand in each group; every result is compared with the
-//! oracle before it is timed.
+//! oracle before it is timed. What one core reads and writes in memory is printed first; most of the data here lies in the
+//! second-level cache, as it does in a training step.
+
+#[path = "kernels/gather.rs"]
+mod gather;
+#[path = "kernels/update.rs"]
+mod update;
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use mlp_benches::Images;
-use mlp_benches::images::PIXELS;
+use mlp_benches::print_bandwidth;
 use mlp_core::Isa;
 use mlp_core::nn::Target;
 use mlp_core::nn::loss::{Loss, loss_backward};
-use mlp_core::optim::{self, Adam, Optimizer, Penalty, Sgd};
+use mlp_core::tensor::Matrix;
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
-use mlp_core::tensor::{MatMut, Matrix};
-use oracle::network::{self, Hidden, Parameters};
+use oracle::network::{self, Hidden};
 use oracle::network_f64;
 use oracle::rng::Rng;
 use oracle::tolerance::relative_error;
@@ -97,6 +101,21 @@ fn activations(criterion: &mut Criterion) {
             } else {
                 &y
             };
+            isa.dispatch(Rows {
+                activation,
+                from: &d,
+                saved: Some(saved),
+                to: &mut out,
+            });
+            let d_row: Vec<f64> = d.row(3).iter().copied().map(f64::from).collect();
+            let exact = exact.backward(&row, &d_row);
+            for (&got, want) in out.row(3).iter().zip(exact) {
+                let error = relative_error(f64::from(got), want, 1e-3);
+                assert!(
+                    error < 1e-3,
+                    "{activation:?} backward on {isa}: {got}, not {want}"
+                );
+            }
             group.throughput(Throughput::Bytes(3 * bytes));
             group.bench_function(BenchmarkId::new("backward", isa.name()), |bencher| {
                 bencher.iter(|| {
@@ -116,6 +135,12 @@ fn activations(criterion: &mut Criterion) {
             _ => None,
         };
         if let Some(naive) = naive {
+            let mut row = z.row(3).to_vec();
+            naive(&mut row);
+            for (a, b) in row.iter().zip(y.row(3)) {
+                let error = relative_error(f64::from(*a), f64::from(*b), 1e-4);
+                assert!(error < 1e-4, "naive {activation:?}: {a}, ours {b}");
+            }
             group.throughput(Throughput::Bytes(2 * bytes));
             group.bench_function("forward/naive", |bencher| {
                 bencher.iter(|| {
@@ -172,18 +197,18 @@ fn cross_entropy(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(
         (2 * rows * CLASSES * size_of::<f32>()) as u64,
     ));
+    let want: f64 = (0..rows)
+        .map(|r| {
+            let z: Vec<f64> = z.row(r).iter().copied().map(f64::from).collect();
+            -network_f64::Activation::Softmax.forward(&z)[labels[r] as usize].ln()
+        })
+        .sum();
     for isa in Isa::available() {
         let got = isa.dispatch(CrossEntropy {
             z: &z,
             labels: &labels,
             d: &mut d,
         });
-        let want: f64 = (0..rows)
-            .map(|r| {
-                let z: Vec<f64> = z.row(r).iter().copied().map(f64::from).collect();
-                -network_f64::Activation::Softmax.forward(&z)[labels[r] as usize].ln()
-            })
-            .sum();
         assert!(
             relative_error(got, want, 1.0) < 1e-5,
             "{isa}: {got}, not {want}"
@@ -198,142 +223,38 @@ fn cross_entropy(criterion: &mut Criterion) {
             });
         });
     }
-    group.bench_function("naive", |bencher| {
-        bencher.iter(|| {
-            let mut sum = 0.0;
-            for (r, &label) in labels.iter().enumerate() {
-                let row = d.row_mut(r);
-                row.copy_from_slice(black_box(z.row(r)));
-                network::softmax(row);
-                sum -= row[label as usize].ln();
-                row[label as usize] -= 1.0;
-            }
-            sum
-        });
-    });
-    group.finish();
-}
-
-/// One step of an optimiser.
-struct Step<'a> {
-    now: optim::Update,
-    w: &'a mut [f32],
-    g: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-}
-
-impl WithSimd for Step<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        optim::update(simd, &self.now, self.w, self.g, self.m, self.v);
-    }
-}
-
-fn updates(criterion: &mut Criterion) {
-    // The weights of 784 x 128.
-    let len = 784 * 128;
-    let mut rng = Rng::new(3);
-    let (start, g) = (rng.uniform(len, -1.0, 1.0), rng.uniform(len, -0.1, 0.1));
-    let pairs: [(Optimizer, network::Optimizer); 3] = [
-        (Sgd::new(1e-3).into(), network::Optimizer::Sgd { lr: 1e-3 }),
-        (
-            Sgd::new(1e-3).ema(0.9).into(),
-            network::Optimizer::EmaMomentum {
-                lr: 1e-3,
-                beta: 0.9,
-            },
-        ),
-        (
-            Adam::new(1e-3).into(),
-            network::Optimizer::Adam { lr: 1e-3 },
-        ),
-    ];
-    for (optimizer, plain) in pairs {
-        let moments = optimizer.moments();
-        let adam = moments == 2;
-        let first = optimizer.at_step(1, Penalty::default());
-        let mut group = criterion.benchmark_group(format!("update {}", optimizer.name()));
-        // w and the moments read and written, g read.
-        group.throughput(Throughput::Bytes(
-            (len * (3 + 2 * moments) * size_of::<f32>()) as u64,
-        ));
-        let mut naive = Parameters::new(start.clone());
-        naive.g.copy_from_slice(&g);
-        naive.step(plain, 1);
-        for isa in Isa::available() {
-            let mut w = start.clone();
-            let mut m = vec![0.0; if moments > 0 { len } else { 0 }];
-            let mut v = vec![0.0; if adam { len } else { 0 }];
-            let mut step = |now| {
-                isa.dispatch(Step {
-                    now,
-                    w: &mut w,
-                    g: black_box(&g),
-                    m: &mut m,
-                    v: &mut v,
-                });
-                w[0] + w[len - 1]
-            };
-            let got = step(first);
-            let want = naive.w[0] + naive.w[len - 1];
+    let ours = d.clone();
+    let mut naive = || {
+        let mut sum = 0.0;
+        for (r, &label) in labels.iter().enumerate() {
+            let row = d.row_mut(r);
+            row.copy_from_slice(black_box(z.row(r)));
+            network::softmax(row);
+            sum -= f64::from(row[label as usize].ln());
+            row[label as usize] -= 1.0;
+        }
+        sum
+    };
+    let got = naive();
+    assert!(
+        relative_error(got, want, 1.0) < 1e-4,
+        "naive: {got}, not {want}"
+    );
+    group.bench_function("naive", |bencher| bencher.iter(&mut naive));
+    for r in 0..rows {
+        let pairs = ours.row(r).iter().zip(d.row(r));
+        for (a, b) in pairs {
             assert!(
-                (got - want).abs() < 1e-5,
-                "{optimizer:?} on {isa}: {got}, not {want}"
+                (a - b).abs() < 1e-5,
+                "row {r} of the gradient: {a}, naive {b}"
             );
-            let later = optimizer.at_step(1000, Penalty::default());
-            group.bench_function(isa.name(), |bencher| bencher.iter(|| step(later)));
-        }
-        group.bench_function("naive", |bencher| bencher.iter(|| naive.step(plain, 1000)));
-        group.finish();
-    }
-}
-
-fn gather(criterion: &mut Criterion) {
-    let (rows, batch) = (2000, 128);
-    let images = Images::new(rows);
-    let data = images.dataset(rows).expect("the digits are a data set");
-    let floats = images.floats(rows);
-    let mut rng = Rng::new(4);
-    let indices = rng.labels(batch, rows as u32);
-    let mut out = Matrix::zeros(batch, PIXELS);
-    let stride = out.row_stride();
-    let mut group = criterion.benchmark_group("gather 128 rows of 784 bytes");
-    group.throughput(Throughput::Bytes(
-        (batch * PIXELS * (1 + size_of::<f32>())) as u64,
-    ));
-    for isa in Isa::available() {
-        let mut run = || {
-            let mut view = out.view_mut();
-            let out = MatMut::new(view.data(), batch, PIXELS, stride);
-            let rows = black_box(&indices).iter().map(|&i| i as usize);
-            data.inputs().gather_on(isa, rows, out);
-        };
-        run();
-        group.bench_function(isa.name(), |bencher| bencher.iter(&mut run));
-        for (r, &index) in indices.iter().enumerate() {
-            let want = &floats[index as usize * PIXELS..][..PIXELS];
-            let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
-            assert!(out.row(r).iter().zip(want).all(near), "{isa}, row {r}");
         }
     }
-    let inputs = data.inputs().bytes().expect("digits are bytes");
-    group.bench_function("naive", |bencher| {
-        bencher.iter(|| {
-            for (r, &index) in black_box(&indices).iter().enumerate() {
-                let from = &inputs[index as usize * PIXELS..][..PIXELS];
-                for (x, &byte) in out.row_mut(r).iter_mut().zip(from) {
-                    *x = f32::from(byte) / 255.0;
-                }
-            }
-        });
-    });
     group.finish();
 }
 
 fn main() {
+    print_bandwidth();
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(200))
@@ -341,7 +262,7 @@ fn main() {
         .configure_from_args();
     activations(&mut criterion);
     cross_entropy(&mut criterion);
-    updates(&mut criterion);
-    gather(&mut criterion);
+    update::updates(&mut criterion);
+    gather::gather(&mut criterion);
     criterion.final_summary();
 }

@@ -1,6 +1,8 @@
 //! What the benches share: the limits of this machine, told before anything is measured, and the images they train on.
 
 pub mod images;
+#[cfg(feature = "peers")]
+pub mod peers;
 
 pub use images::Images;
 

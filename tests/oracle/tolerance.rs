@@ -14,6 +14,11 @@ pub fn gemm_bound(k: usize, sum_abs: f64) -> f64 {
     (block + k.div_ceil(block) + 2) as f64 * 2.0_f64.powi(-24) * sum_abs
 }
 
+/// The same for a sum of k products in any order, products and sums rounded: (k + 2) 2^-24 `sum_abs`.
+pub fn sum_bound(k: usize, sum_abs: f64) -> f64 {
+    (k + 2) as f64 * 2.0_f64.powi(-24) * sum_abs
+}
+
 /// |a - b| over the larger of the two magnitudes, both taken as at least `floor`: near zero the error becomes absolute,
 /// in units of `floor`.
 pub fn relative_error(a: f64, b: f64, floor: f64) -> f64 {
