@@ -45,7 +45,9 @@ impl<'a> Measures<'a> {
                 .iter()
                 .map(|&epoch| {
                     let found = trained.epochs.get(epoch - 1).and_then(|e| series.of(e));
-                    found.ok_or_else(|| Failure::Failed(format!("epoch {epoch} has no {series:?}")))
+                    found.ok_or_else(|| {
+                        Failure::Failed(format!("epoch {epoch} has no {}", series.name()))
+                    })
                 })
                 .collect(),
             Measure::Score(score, part) => score.of(self.measured(*part)?),
@@ -162,7 +164,7 @@ impl Score {
         match (self, measured) {
             (Self::Mse, Measured::Values(values)) => Ok(vec![values.mse]),
             (Self::Mse, Measured::Classes(_)) | (_, Measured::Values(_)) => Err(Failure::Failed(
-                format!("{self:?} does not go with answers of this kind"),
+                format!("`{}` does not go with answers of this kind", self.name()),
             )),
             (_, Measured::Classes(classes)) => Ok(self.of_classes(classes)),
         }

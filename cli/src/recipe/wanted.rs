@@ -51,6 +51,14 @@ pub(super) enum Series {
     ValidationAccuracy,
 }
 
+impl Series {
+    /// The name in a recipe.
+    pub(super) fn name(self) -> &'static str {
+        let found = SERIES.iter().find(|(_, series)| *series == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
+
 /// What a network is worth on some rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Score {
@@ -106,6 +114,14 @@ const SERIES: [(&str, Series); 4] = [
     ("validation-loss", Series::ValidationLoss),
     ("validation-accuracy", Series::ValidationAccuracy),
 ];
+impl Score {
+    /// The name in a recipe.
+    pub(super) fn name(self) -> &'static str {
+        let found = SCORES.iter().find(|(_, score)| *score == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
+
 const SCORES: [(&str, Score); 10] = [
     ("final-accuracy", Score::Accuracy),
     ("final-log-loss", Score::LogLoss),
