@@ -102,10 +102,10 @@ fn without_a_checkpoint_the_model_is_written_and_that_is_said() {
 #[test]
 fn a_second_ctrl_c_ends_it_at_once() {
     let room = Room::new();
-    // Steps of a second each.
+    // Steps of a quarter of a second and more each.
     let run = Running::start(
         &room,
-        "train --rows 2000 --hidden 2048,2048 --batch-size full --epochs 1000 --threads 1 -o m.safetensors",
+        "train --rows 2000 --hidden 1024,1024 --batch-size full --epochs 1000 --threads 1 -o m.safetensors",
     );
     run.signal("INT");
     std::thread::sleep(std::time::Duration::from_millis(20));
