@@ -112,6 +112,13 @@ impl Isa {
     }
 }
 
+/// Runs `op` from within a kernel as a function of its own: one copy for all the kernels that use it, where a copy in
+/// each would cost more to compile than the call costs to make.
+#[inline(never)]
+pub fn apart<S: Simd, Op: WithSimd>(simd: S, op: Op) -> Op::Output {
+    simd.vectorize(op)
+}
+
 impl PartialEq for Isa {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()

@@ -26,13 +26,13 @@ impl Inputs {
     pub fn gather_on(
         &self,
         isa: Isa,
-        indices: impl ExactSizeIterator<Item = usize>,
+        mut indices: impl ExactSizeIterator<Item = usize>,
         out: MatMut<'_>,
     ) {
         self.check_shape(indices.len(), &out);
         isa.dispatch(Gather {
             inputs: self,
-            indices,
+            indices: &mut indices,
             out,
         });
     }
@@ -97,13 +97,13 @@ impl Inputs {
     }
 }
 
-struct Gather<'a, I> {
+struct Gather<'a> {
     inputs: &'a Inputs,
-    indices: I,
+    indices: &'a mut dyn Iterator<Item = usize>,
     out: MatMut<'a>,
 }
 
-impl<I: Iterator<Item = usize>> WithSimd for Gather<'_, I> {
+impl WithSimd for Gather<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -121,29 +121,31 @@ impl Inputs {
         &self,
         isa: Isa,
         non_zeros: &NonZeros,
-        rows: impl Iterator<Item = usize> + Clone,
+        mut rows: impl Iterator<Item = usize> + Clone,
         out: &mut SparseRows,
     ) {
         out.clear();
+        let (mut again, mut once_more) = (rows.clone(), rows.clone());
         isa.dispatch(Gather {
             affine: Affine::of(self.scaling()),
             cols: self.cols(),
             non_zeros,
-            rows,
+            rows: [&mut rows, &mut again, &mut once_more],
             out,
         });
     }
 }
 
-struct Gather<'a, I> {
+struct Gather<'a> {
     affine: Affine<'a>,
     cols: usize,
     non_zeros: &'a NonZeros,
-    rows: I,
+    /// The same rows three times over.
+    rows: [&'a mut dyn Iterator<Item = usize>; 3],
     out: &'a mut SparseRows,
 }
 
-impl<I: Iterator<Item = usize> + Clone> WithSimd for Gather<'_, I> {
+impl WithSimd for Gather<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -156,8 +158,9 @@ impl<I: Iterator<Item = usize> + Clone> WithSimd for Gather<'_, I> {
         } = self.non_zeros;
         // The rows are far apart in memory. One look at every line of theirs first, none waiting for another, has the
         // cache fetch many at a time.
-        let seen = self.rows.clone().fold(0, |seen, i| seen ^ starts[i]);
-        let seen = self.rows.clone().fold(seen, |seen, i| {
+        let [starting, touched, taken] = self.rows;
+        let seen = starting.fold(0, |seen, i| seen ^ starts[i]);
+        let seen = touched.fold(seen, |seen, i| {
             let lines = (starts[i]..starts[i + 1]).step_by(PAIRS_PER_LINE);
             lines.fold(seen, |seen, at| {
                 let pair = match kept {
@@ -168,7 +171,7 @@ impl<I: Iterator<Item = usize> + Clone> WithSimd for Gather<'_, I> {
             })
         });
         black_box(seen);
-        for i in self.rows {
+        for i in taken {
             let entries = starts[i]..starts[i + 1];
             let indices = &indices[entries.clone()];
             match kept {

@@ -1,9 +1,10 @@
 //! One step of each optimiser: its scalars, made in f64, and its arithmetic on vectors.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use super::sweep::{flush, flush_square, sweep0, sweep1, sweep2};
 use super::{Optimizer, Penalty};
+use crate::isa::apart;
 
 /// The scalars of one step, in f32, ready for [`update`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,104 +149,122 @@ pub fn update<S: Simd>(
     m: &mut [f32],
     v: &mut [f32],
 ) {
-    match u.rule {
-        Rule::Sgd { lr } => {
-            let minus_lr = simd.splat_f32s(-lr);
-            sweep0(
-                simd,
-                u,
-                w,
-                g,
-                #[inline(always)]
-                |w, g| simd.mul_add_f32s(minus_lr, g, w),
-            );
-        }
-        Rule::Momentum { lr, keep, add } => {
-            let (minus_lr, keep, add) = (
-                simd.splat_f32s(-lr),
-                simd.splat_f32s(keep),
-                simd.splat_f32s(add),
-            );
-            sweep1(
-                simd,
-                u,
-                w,
-                g,
-                m,
-                #[inline(always)]
-                |w, g, m| {
-                    let m = simd.mul_add_f32s(keep, m, simd.mul_f32s(add, g));
-                    (simd.mul_add_f32s(minus_lr, m, w), flush(simd, m))
-                },
-            );
-        }
-        Rule::Nesterov { lr, momentum } => {
-            let (minus_lr, momentum) = (simd.splat_f32s(-lr), simd.splat_f32s(momentum));
-            sweep1(
-                simd,
-                u,
-                w,
-                g,
-                m,
-                #[inline(always)]
-                |w, g, m| {
-                    let m = simd.mul_add_f32s(momentum, m, g);
-                    let ahead = simd.mul_add_f32s(momentum, m, g);
-                    (simd.mul_add_f32s(minus_lr, ahead, w), flush(simd, m))
-                },
-            );
-        }
-        Rule::RmsProp { lr, keep, add, eps } => {
-            let (minus_lr, keep, add, eps) = (
-                simd.splat_f32s(-lr),
-                simd.splat_f32s(keep),
-                simd.splat_f32s(add),
-                simd.splat_f32s(eps),
-            );
-            sweep1(
-                simd,
-                u,
-                w,
-                g,
-                m,
-                #[inline(always)]
-                |w, g, v| {
-                    let v = simd.mul_add_f32s(keep, v, simd.mul_f32s(simd.mul_f32s(add, g), g));
-                    let v = flush_square(simd, v);
-                    let q = simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(v), eps));
-                    (simd.mul_add_f32s(minus_lr, q, w), v)
-                },
-            );
-        }
-        Rule::Adam {
-            shrink,
-            step,
-            root,
-            eps,
-            keep,
-            add,
-        } => {
-            let (minus_step, root) = (simd.splat_f32s(-step), simd.splat_f32s(root));
-            let (keep1, keep2) = (simd.splat_f32s(keep.0), simd.splat_f32s(keep.1));
-            let (add1, add2) = (simd.splat_f32s(add.0), simd.splat_f32s(add.1));
-            // Without decay this is a product with 1, which changes no bit and costs nothing beside the root.
-            let (shrink, eps) = (simd.splat_f32s(shrink), simd.splat_f32s(eps));
-            sweep2(
-                simd,
-                u,
-                w,
-                g,
-                (m, v),
-                #[inline(always)]
-                |w, g, m, v| {
-                    let m = flush(simd, simd.mul_add_f32s(keep1, m, simd.mul_f32s(add1, g)));
-                    let square = simd.mul_f32s(simd.mul_f32s(add2, g), g);
-                    let v = flush_square(simd, simd.mul_add_f32s(keep2, v, square));
-                    let q = simd.div_f32s(m, simd.mul_add_f32s(simd.sqrt_f32s(v), root, eps));
-                    let w = simd.mul_add_f32s(minus_step, q, simd.mul_f32s(shrink, w));
-                    (w, m, v)
-                },
-            );
+    apart(simd, Step { u, w, g, m, v });
+}
+
+struct Step<'a> {
+    u: &'a Update,
+    w: &'a mut [f32],
+    g: &'a [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+}
+
+impl WithSimd for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { u, w, g, m, v } = self;
+        match u.rule {
+            Rule::Sgd { lr } => {
+                let minus_lr = simd.splat_f32s(-lr);
+                sweep0(
+                    simd,
+                    u,
+                    w,
+                    g,
+                    #[inline(always)]
+                    |w, g| simd.mul_add_f32s(minus_lr, g, w),
+                );
+            }
+            Rule::Momentum { lr, keep, add } => {
+                let (minus_lr, keep, add) = (
+                    simd.splat_f32s(-lr),
+                    simd.splat_f32s(keep),
+                    simd.splat_f32s(add),
+                );
+                sweep1(
+                    simd,
+                    u,
+                    w,
+                    g,
+                    m,
+                    #[inline(always)]
+                    |w, g, m| {
+                        let m = simd.mul_add_f32s(keep, m, simd.mul_f32s(add, g));
+                        (simd.mul_add_f32s(minus_lr, m, w), flush(simd, m))
+                    },
+                );
+            }
+            Rule::Nesterov { lr, momentum } => {
+                let (minus_lr, momentum) = (simd.splat_f32s(-lr), simd.splat_f32s(momentum));
+                sweep1(
+                    simd,
+                    u,
+                    w,
+                    g,
+                    m,
+                    #[inline(always)]
+                    |w, g, m| {
+                        let m = simd.mul_add_f32s(momentum, m, g);
+                        let ahead = simd.mul_add_f32s(momentum, m, g);
+                        (simd.mul_add_f32s(minus_lr, ahead, w), flush(simd, m))
+                    },
+                );
+            }
+            Rule::RmsProp { lr, keep, add, eps } => {
+                let (minus_lr, keep, add, eps) = (
+                    simd.splat_f32s(-lr),
+                    simd.splat_f32s(keep),
+                    simd.splat_f32s(add),
+                    simd.splat_f32s(eps),
+                );
+                sweep1(
+                    simd,
+                    u,
+                    w,
+                    g,
+                    m,
+                    #[inline(always)]
+                    |w, g, v| {
+                        let v = simd.mul_add_f32s(keep, v, simd.mul_f32s(simd.mul_f32s(add, g), g));
+                        let v = flush_square(simd, v);
+                        let q = simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(v), eps));
+                        (simd.mul_add_f32s(minus_lr, q, w), v)
+                    },
+                );
+            }
+            Rule::Adam {
+                shrink,
+                step,
+                root,
+                eps,
+                keep,
+                add,
+            } => {
+                let (minus_step, root) = (simd.splat_f32s(-step), simd.splat_f32s(root));
+                let (keep1, keep2) = (simd.splat_f32s(keep.0), simd.splat_f32s(keep.1));
+                let (add1, add2) = (simd.splat_f32s(add.0), simd.splat_f32s(add.1));
+                // Without decay this is a product with 1, which changes no bit and costs nothing beside the root.
+                let (shrink, eps) = (simd.splat_f32s(shrink), simd.splat_f32s(eps));
+                sweep2(
+                    simd,
+                    u,
+                    w,
+                    g,
+                    (m, v),
+                    #[inline(always)]
+                    |w, g, m, v| {
+                        let m = flush(simd, simd.mul_add_f32s(keep1, m, simd.mul_f32s(add1, g)));
+                        let square = simd.mul_f32s(simd.mul_f32s(add2, g), g);
+                        let v = flush_square(simd, simd.mul_add_f32s(keep2, v, square));
+                        let q = simd.div_f32s(m, simd.mul_add_f32s(simd.sqrt_f32s(v), root, eps));
+                        let w = simd.mul_add_f32s(minus_step, q, simd.mul_f32s(shrink, w));
+                        (w, m, v)
+                    },
+                );
+            }
         }
     }
 }

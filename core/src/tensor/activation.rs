@@ -23,7 +23,7 @@
 //!
 //! An activation is added here and nowhere else: a variant, a name, a line in `name`, `parse`, `check`, forward, backward.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use super::math::{expm1_nonpositive, sigmoid, tanh};
 use super::padded;
@@ -31,6 +31,7 @@ use super::reduce::fill_padding;
 use super::softmax::{softmax_backward, softmax_forward};
 use crate::choice;
 use crate::error::{Error, Kind};
+use crate::isa::apart;
 
 /// What a layer does with its weighted sums.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -165,64 +166,80 @@ fn map_back<S: Simd>(saved: &[f32], d: &mut [f32], f: impl Fn(S::f32s, S::f32s) 
 #[inline(always)]
 pub fn activation_forward<S: Simd>(simd: S, act: Activation, row: &mut [f32], cols: usize) {
     debug_assert_eq!(row.len(), padded(cols), "a padded row");
-    let zero = simd.splat_f32s(0.0);
-    match act {
-        Activation::Identity => {}
-        Activation::Sigmoid => map::<S>(
-            row,
-            #[inline(always)]
-            |z| sigmoid(simd, z),
-        ),
-        Activation::Tanh => map::<S>(
-            row,
-            #[inline(always)]
-            |z| tanh(simd, z),
-        ),
-        Activation::Relu | Activation::StraightThroughRelu => map::<S>(
-            row,
-            #[inline(always)]
-            |z| {
-                let low = simd.less_than_or_equal_f32s(z, zero);
-                simd.select_f32s(low, zero, unmasked(simd, z))
-            },
-        ),
-        Activation::LeakyRelu(slope) => {
-            let slope = simd.splat_f32s(slope);
-            map::<S>(
+    apart(simd, Forward { act, row, cols });
+}
+
+struct Forward<'a> {
+    act: Activation,
+    row: &'a mut [f32],
+    cols: usize,
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { act, row, cols } = self;
+        let zero = simd.splat_f32s(0.0);
+        match act {
+            Activation::Identity => {}
+            Activation::Sigmoid => map::<S>(
+                row,
+                #[inline(always)]
+                |z| sigmoid(simd, z),
+            ),
+            Activation::Tanh => map::<S>(
+                row,
+                #[inline(always)]
+                |z| tanh(simd, z),
+            ),
+            Activation::Relu | Activation::StraightThroughRelu => map::<S>(
                 row,
                 #[inline(always)]
                 |z| {
                     let low = simd.less_than_or_equal_f32s(z, zero);
-                    simd.select_f32s(low, simd.mul_f32s(slope, z), unmasked(simd, z))
+                    simd.select_f32s(low, zero, unmasked(simd, z))
                 },
-            );
-        }
-        Activation::Elu(size) => {
-            let size = simd.splat_f32s(size);
-            map::<S>(
+            ),
+            Activation::LeakyRelu(slope) => {
+                let slope = simd.splat_f32s(slope);
+                map::<S>(
+                    row,
+                    #[inline(always)]
+                    |z| {
+                        let low = simd.less_than_or_equal_f32s(z, zero);
+                        simd.select_f32s(low, simd.mul_f32s(slope, z), unmasked(simd, z))
+                    },
+                );
+            }
+            Activation::Elu(size) => {
+                let size = simd.splat_f32s(size);
+                map::<S>(
+                    row,
+                    #[inline(always)]
+                    |z| {
+                        let low = simd.less_than_or_equal_f32s(z, zero);
+                        // The exponential must not see what would overflow it.
+                        let t = expm1_nonpositive(simd, simd.select_f32s(low, z, zero));
+                        simd.select_f32s(low, simd.mul_f32s(size, t), unmasked(simd, z))
+                    },
+                );
+            }
+            Activation::Gelu => map::<S>(
                 row,
                 #[inline(always)]
-                |z| {
-                    let low = simd.less_than_or_equal_f32s(z, zero);
-                    // The exponential must not see what would overflow it.
-                    let t = expm1_nonpositive(simd, simd.select_f32s(low, z, zero));
-                    simd.select_f32s(low, simd.mul_f32s(size, t), unmasked(simd, z))
-                },
-            );
+                |z| simd.mul_f32s(z, sigmoid(simd, gelu_argument(simd, z))),
+            ),
+            Activation::Silu => map::<S>(
+                row,
+                #[inline(always)]
+                |z| simd.mul_f32s(z, sigmoid(simd, z)),
+            ),
+            Activation::Softmax => softmax_forward(simd, row, cols),
         }
-        Activation::Gelu => map::<S>(
-            row,
-            #[inline(always)]
-            |z| simd.mul_f32s(z, sigmoid(simd, gelu_argument(simd, z))),
-        ),
-        Activation::Silu => map::<S>(
-            row,
-            #[inline(always)]
-            |z| simd.mul_f32s(z, sigmoid(simd, z)),
-        ),
-        Activation::Softmax => softmax_forward(simd, row, cols),
+        fill_padding(simd, row, cols, 0.0);
     }
-    fill_padding(simd, row, cols, 0.0);
 }
 
 /// z + 0, for z that is not -0: z itself.
@@ -257,55 +274,85 @@ pub fn activation_backward<S: Simd>(
         act == Activation::Identity || saved.len() == d.len(),
         "rows of one length"
     );
-    let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
-    match act {
-        Activation::Identity | Activation::StraightThroughRelu => {}
-        Activation::Sigmoid => map_back::<S>(
+    apart(
+        simd,
+        Backward {
+            act,
             saved,
             d,
-            #[inline(always)]
-            |y, d| simd.mul_f32s(d, simd.mul_f32s(y, simd.sub_f32s(one, y))),
-        ),
-        Activation::Tanh => map_back::<S>(
+            cols,
+        },
+    );
+}
+
+struct Backward<'a> {
+    act: Activation,
+    saved: &'a [f32],
+    d: &'a mut [f32],
+    cols: usize,
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            act,
             saved,
             d,
-            #[inline(always)]
-            |y, d| simd.mul_f32s(d, simd.negate_mul_add_f32s(y, y, one)),
-        ),
-        Activation::Relu => step_back(simd, saved, d, zero),
-        Activation::LeakyRelu(slope) => step_back(simd, saved, d, simd.splat_f32s(slope)),
-        Activation::Elu(size) => {
-            let size = simd.splat_f32s(size);
-            map_back::<S>(
+            cols,
+        } = self;
+        let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
+        match act {
+            Activation::Identity | Activation::StraightThroughRelu => {}
+            Activation::Sigmoid => map_back::<S>(
                 saved,
                 d,
                 #[inline(always)]
-                |y, d| {
-                    let low = simd.less_than_or_equal_f32s(y, zero);
-                    simd.mul_f32s(d, simd.select_f32s(low, simd.add_f32s(y, size), one))
+                |y, d| simd.mul_f32s(d, simd.mul_f32s(y, simd.sub_f32s(one, y))),
+            ),
+            Activation::Tanh => map_back::<S>(
+                saved,
+                d,
+                #[inline(always)]
+                |y, d| simd.mul_f32s(d, simd.negate_mul_add_f32s(y, y, one)),
+            ),
+            Activation::Relu => step_back(simd, saved, d, zero),
+            Activation::LeakyRelu(slope) => step_back(simd, saved, d, simd.splat_f32s(slope)),
+            Activation::Elu(size) => {
+                let size = simd.splat_f32s(size);
+                map_back::<S>(
+                    saved,
+                    d,
+                    #[inline(always)]
+                    |y, d| {
+                        let low = simd.less_than_or_equal_f32s(y, zero);
+                        simd.mul_f32s(d, simd.select_f32s(low, simd.add_f32s(y, size), one))
+                    },
+                );
+            }
+            Activation::Gelu => map_back::<S>(
+                saved,
+                d,
+                #[inline(always)]
+                |z, d| simd.mul_f32s(d, gelu_slope(simd, z)),
+            ),
+            Activation::Silu => map_back::<S>(
+                saved,
+                d,
+                #[inline(always)]
+                |z, d| {
+                    let s = sigmoid(simd, z);
+                    // s + z s (1 - s)
+                    let slope = simd.mul_add_f32s(simd.mul_f32s(z, s), simd.sub_f32s(one, s), s);
+                    simd.mul_f32s(d, slope)
                 },
-            );
+            ),
+            Activation::Softmax => softmax_backward(simd, saved, d),
         }
-        Activation::Gelu => map_back::<S>(
-            saved,
-            d,
-            #[inline(always)]
-            |z, d| simd.mul_f32s(d, gelu_slope(simd, z)),
-        ),
-        Activation::Silu => map_back::<S>(
-            saved,
-            d,
-            #[inline(always)]
-            |z, d| {
-                let s = sigmoid(simd, z);
-                // s + z s (1 - s)
-                let slope = simd.mul_add_f32s(simd.mul_f32s(z, s), simd.sub_f32s(one, s), s);
-                simd.mul_f32s(d, slope)
-            },
-        ),
-        Activation::Softmax => softmax_backward(simd, saved, d),
+        fill_padding(simd, d, cols, 0.0);
     }
-    fill_padding(simd, d, cols, 0.0);
 }
 
 /// d times 1, or times `slope` where y <= 0. (A product, for the reason given at [`unmasked`].)

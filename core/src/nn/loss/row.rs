@@ -1,9 +1,10 @@
 //! The loss of one row and its gradient: the two matches of the table in the [module](super).
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use super::super::target::{Target, each, sum_over};
 use super::{Loss, RowLoss};
+use crate::isa::apart;
 use crate::tensor::activation::{Activation, activation_backward};
 use crate::tensor::math::{log, sigmoid_log1p};
 use crate::tensor::reduce::{Lanes, fill_padding, max16};
@@ -22,80 +23,110 @@ pub fn loss_forward<S: Simd>(
     target: Target<'_>,
 ) -> RowLoss {
     debug_assert_eq!(row.len(), padded(cols), "a padded row");
-    let n = cols as f32;
-    let loss = match loss {
-        Loss::CrossEntropy => cross_entropy(simd, row, cols, target),
-        Loss::BinaryCrossEntropy => {
-            let zero = simd.splat_f32s(0.0);
-            // A logit at which the sigmoid and the loss are exactly 0, as padding must be.
-            fill_padding(simd, row, cols, -1000.0);
-            let sum = sum_over(
-                simd,
-                row,
-                cols,
-                target,
-                #[inline(always)]
-                |z, y| {
-                    // -y log p - (1 - y) log(1 - p) = max(z, 0) - y z + log(1 + e^-|z|)
-                    let (p, log1p) = sigmoid_log1p(simd, z);
-                    let top = simd.select_f32s(simd.greater_than_f32s(z, zero), z, zero);
-                    (p, simd.add_f32s(simd.negate_mul_add_f32s(y, z, top), log1p))
-                },
-            );
-            sum / n
-        }
-        Loss::Mse | Loss::SquaredError | Loss::HalfSquaredError => {
-            let sum = sum_over(
-                simd,
-                row,
-                cols,
-                target,
-                #[inline(always)]
-                |p, y| {
-                    let e = simd.sub_f32s(p, y);
-                    (p, simd.mul_f32s(e, e))
-                },
-            );
-            match loss {
-                Loss::SquaredError => sum,
-                Loss::HalfSquaredError => 0.5 * sum,
-                _ => sum / n,
+    apart(
+        simd,
+        Forward {
+            loss,
+            row,
+            cols,
+            target,
+        },
+    )
+}
+
+struct Forward<'a> {
+    loss: Loss,
+    row: &'a mut [f32],
+    cols: usize,
+    target: Target<'a>,
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = RowLoss;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> RowLoss {
+        let Self {
+            loss,
+            row,
+            cols,
+            target,
+        } = self;
+        let n = cols as f32;
+        let loss = match loss {
+            Loss::CrossEntropy => cross_entropy(simd, row, cols, target),
+            Loss::BinaryCrossEntropy => {
+                let zero = simd.splat_f32s(0.0);
+                // A logit at which the sigmoid and the loss are exactly 0, as padding must be.
+                fill_padding(simd, row, cols, -1000.0);
+                let sum = sum_over(
+                    simd,
+                    row,
+                    cols,
+                    target,
+                    #[inline(always)]
+                    |z, y| {
+                        // -y log p - (1 - y) log(1 - p) = max(z, 0) - y z + log(1 + e^-|z|)
+                        let (p, log1p) = sigmoid_log1p(simd, z);
+                        let top = simd.select_f32s(simd.greater_than_f32s(z, zero), z, zero);
+                        (p, simd.add_f32s(simd.negate_mul_add_f32s(y, z, top), log1p))
+                    },
+                );
+                sum / n
             }
+            Loss::Mse | Loss::SquaredError | Loss::HalfSquaredError => {
+                let sum = sum_over(
+                    simd,
+                    row,
+                    cols,
+                    target,
+                    #[inline(always)]
+                    |p, y| {
+                        let e = simd.sub_f32s(p, y);
+                        (p, simd.mul_f32s(e, e))
+                    },
+                );
+                match loss {
+                    Loss::SquaredError => sum,
+                    Loss::HalfSquaredError => 0.5 * sum,
+                    _ => sum / n,
+                }
+            }
+            Loss::Mae => {
+                let sum = sum_over(
+                    simd,
+                    row,
+                    cols,
+                    target,
+                    #[inline(always)]
+                    |p, y| (p, simd.abs_f32s(simd.sub_f32s(p, y))),
+                );
+                sum / n
+            }
+            Loss::Huber(distance) => {
+                let half = simd.splat_f32s(0.5);
+                let far = simd.splat_f32s(distance);
+                let sum = sum_over(
+                    simd,
+                    row,
+                    cols,
+                    target,
+                    #[inline(always)]
+                    |p, y| {
+                        let e = simd.abs_f32s(simd.sub_f32s(p, y));
+                        let near = simd.mul_f32s(half, simd.mul_f32s(e, e));
+                        let linear = simd.mul_f32s(far, simd.negate_mul_add_f32s(half, far, e));
+                        let beyond = simd.greater_than_f32s(e, far);
+                        (p, simd.select_f32s(beyond, linear, near))
+                    },
+                );
+                sum / n
+            }
+        };
+        RowLoss {
+            loss,
+            correct: target.is_hit(&row[..cols]),
         }
-        Loss::Mae => {
-            let sum = sum_over(
-                simd,
-                row,
-                cols,
-                target,
-                #[inline(always)]
-                |p, y| (p, simd.abs_f32s(simd.sub_f32s(p, y))),
-            );
-            sum / n
-        }
-        Loss::Huber(distance) => {
-            let half = simd.splat_f32s(0.5);
-            let far = simd.splat_f32s(distance);
-            let sum = sum_over(
-                simd,
-                row,
-                cols,
-                target,
-                #[inline(always)]
-                |p, y| {
-                    let e = simd.abs_f32s(simd.sub_f32s(p, y));
-                    let near = simd.mul_f32s(half, simd.mul_f32s(e, e));
-                    let linear = simd.mul_f32s(far, simd.negate_mul_add_f32s(half, far, e));
-                    let beyond = simd.greater_than_f32s(e, far);
-                    (p, simd.select_f32s(beyond, linear, near))
-                },
-            );
-            sum / n
-        }
-    };
-    RowLoss {
-        loss,
-        correct: target.is_hit(&row[..cols]),
     }
 }
 
@@ -119,7 +150,15 @@ pub fn loss_backward<S: Simd>(
     if through_activation && !output.needs_preactivation() {
         saved.copy_from_slice(row);
     }
-    d_output(simd, loss, row, cols, target);
+    apart(
+        simd,
+        DOutput {
+            loss,
+            row,
+            cols,
+            target,
+        },
+    );
     if through_activation {
         activation_backward(simd, output, saved, row, cols);
     }
@@ -127,74 +166,91 @@ pub fn loss_backward<S: Simd>(
 }
 
 /// p -> dL/dp, or dL/dz for the losses from logits.
-#[inline(always)]
-fn d_output<S: Simd>(simd: S, loss: Loss, row: &mut [f32], cols: usize, target: Target<'_>) {
-    let n = cols as f32;
-    match loss {
-        Loss::CrossEntropy => match target {
-            Target::Class(class) => row[class as usize] -= 1.0,
-            Target::Values(_) => {
-                let total = simd.splat_f32s(target.sum(simd, cols));
+struct DOutput<'a> {
+    loss: Loss,
+    row: &'a mut [f32],
+    cols: usize,
+    target: Target<'a>,
+}
+
+impl WithSimd for DOutput<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            loss,
+            row,
+            cols,
+            target,
+        } = self;
+        let n = cols as f32;
+        match loss {
+            Loss::CrossEntropy => match target {
+                Target::Class(class) => row[class as usize] -= 1.0,
+                Target::Values(_) => {
+                    let total = simd.splat_f32s(target.sum(simd, cols));
+                    each(
+                        simd,
+                        row,
+                        cols,
+                        target,
+                        #[inline(always)]
+                        |p, y| simd.mul_add_f32s(p, total, simd.neg_f32s(y)),
+                    );
+                }
+            },
+            Loss::BinaryCrossEntropy | Loss::Mse | Loss::SquaredError | Loss::HalfSquaredError => {
+                let factor = match loss {
+                    Loss::Mse => 2.0 / n,
+                    Loss::SquaredError => 2.0,
+                    Loss::HalfSquaredError => 1.0,
+                    _ => 1.0 / n,
+                };
+                let factor = simd.splat_f32s(factor);
                 each(
                     simd,
                     row,
                     cols,
                     target,
                     #[inline(always)]
-                    |p, y| simd.mul_add_f32s(p, total, simd.neg_f32s(y)),
+                    |p, y| simd.mul_f32s(factor, simd.sub_f32s(p, y)),
                 );
             }
-        },
-        Loss::BinaryCrossEntropy | Loss::Mse | Loss::SquaredError | Loss::HalfSquaredError => {
-            let factor = match loss {
-                Loss::Mse => 2.0 / n,
-                Loss::SquaredError => 2.0,
-                Loss::HalfSquaredError => 1.0,
-                _ => 1.0 / n,
-            };
-            let factor = simd.splat_f32s(factor);
-            each(
-                simd,
-                row,
-                cols,
-                target,
-                #[inline(always)]
-                |p, y| simd.mul_f32s(factor, simd.sub_f32s(p, y)),
-            );
-        }
-        Loss::Mae => {
-            let (up, down) = (simd.splat_f32s(1.0 / n), simd.splat_f32s(-1.0 / n));
-            let zero = simd.splat_f32s(0.0);
-            each(
-                simd,
-                row,
-                cols,
-                target,
-                #[inline(always)]
-                |p, y| {
-                    let e = simd.sub_f32s(p, y);
-                    // 0 stays 0, and NaN NaN.
-                    let d = simd.select_f32s(simd.less_than_f32s(e, zero), down, e);
-                    simd.select_f32s(simd.greater_than_f32s(e, zero), up, d)
-                },
-            );
-        }
-        Loss::Huber(distance) => {
-            let (far, minus_far) = (simd.splat_f32s(distance), simd.splat_f32s(-distance));
-            let factor = simd.splat_f32s(1.0 / n);
-            each(
-                simd,
-                row,
-                cols,
-                target,
-                #[inline(always)]
-                |p, y| {
-                    let e = simd.sub_f32s(p, y);
-                    let e = simd.select_f32s(simd.greater_than_f32s(e, far), far, e);
-                    let e = simd.select_f32s(simd.less_than_f32s(e, minus_far), minus_far, e);
-                    simd.mul_f32s(factor, e)
-                },
-            );
+            Loss::Mae => {
+                let (up, down) = (simd.splat_f32s(1.0 / n), simd.splat_f32s(-1.0 / n));
+                let zero = simd.splat_f32s(0.0);
+                each(
+                    simd,
+                    row,
+                    cols,
+                    target,
+                    #[inline(always)]
+                    |p, y| {
+                        let e = simd.sub_f32s(p, y);
+                        // 0 stays 0, and NaN NaN.
+                        let d = simd.select_f32s(simd.less_than_f32s(e, zero), down, e);
+                        simd.select_f32s(simd.greater_than_f32s(e, zero), up, d)
+                    },
+                );
+            }
+            Loss::Huber(distance) => {
+                let (far, minus_far) = (simd.splat_f32s(distance), simd.splat_f32s(-distance));
+                let factor = simd.splat_f32s(1.0 / n);
+                each(
+                    simd,
+                    row,
+                    cols,
+                    target,
+                    #[inline(always)]
+                    |p, y| {
+                        let e = simd.sub_f32s(p, y);
+                        let e = simd.select_f32s(simd.greater_than_f32s(e, far), far, e);
+                        let e = simd.select_f32s(simd.less_than_f32s(e, minus_far), minus_far, e);
+                        simd.mul_f32s(factor, e)
+                    },
+                );
+            }
         }
     }
 }

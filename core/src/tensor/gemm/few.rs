@@ -46,7 +46,9 @@ impl FewRows<'_> {
     #[inline(always)]
     fn run<S: Simd, const PV: usize>(mut self, simd: S) {
         for (i, size) in tiles(self.a.rows(), if const { PV == LINE } { 1 } else { 4 }) {
-            if const { PV < LINE } && size == 4 {
+            if const { PV == LINE } {
+                self.strip::<S, PV, 1, 1>(simd, i);
+            } else if size == 4 {
                 self.strip::<S, PV, 4, 1>(simd, i);
             } else {
                 self.strip::<S, PV, 1, 4>(simd, i);

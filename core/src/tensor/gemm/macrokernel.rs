@@ -135,7 +135,7 @@ impl RowsByPanels<'_> {
                             self.strip::<S, PV, MR, NP>(simd, at);
                         } else if const { MR > 4 } && size == 4 {
                             self.strip::<S, PV, 4, NP>(simd, at);
-                        } else {
+                        } else if const { MR > 1 } {
                             self.strip::<S, PV, 1, 4>(simd, at);
                         }
                     }
@@ -193,12 +193,19 @@ impl RowsByPanels<'_> {
                     microkernel::store(simd, acc, c, add);
                 } else {
                     let mut line = [0.0; LINE];
-                    line[..width].copy_from_slice(&c[..width]);
-                    microkernel::store(simd, acc, &mut line, add);
-                    c[..width].copy_from_slice(&line[..width]);
+                    S::as_mut_simd_f32s(&mut line).0.copy_from_slice(&acc);
+                    store_some(&line, &mut c[..width], add);
                 }
             }
         }
+    }
+}
+
+/// The numbers of a block's sum for which C has columns. (Apart, for one copy in place of one for every row of a tile.)
+#[inline(never)]
+fn store_some(sum: &[f32; LINE], c: &mut [f32], add: bool) {
+    for (c, sum) in c.iter_mut().zip(sum) {
+        *c = if add { *c } else { 0.0 } + sum;
     }
 }
 
@@ -295,7 +302,7 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
                         self.tile::<S, PV, MR>(simd, at, strip);
                     } else if const { MR > 4 } && size == 4 {
                         self.tile::<S, PV, 4>(simd, at, strip);
-                    } else {
+                    } else if const { MR > 1 } {
                         self.tile::<S, PV, 1>(simd, at, strip);
                     }
                 }
