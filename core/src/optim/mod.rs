@@ -29,7 +29,7 @@ mod update;
 
 pub use build::{Adam, AdamW, RmsProp, Sgd};
 pub use sweep::TINY_MOMENT;
-pub use update::{Update, update};
+pub use update::{Descent, Update, update};
 
 use crate::choice;
 use crate::error::{Error, Kind};

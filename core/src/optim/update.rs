@@ -17,9 +17,13 @@ pub struct Update {
 }
 
 impl Update {
-    /// Whether a zero gradient leaves every weight as it is: plain gradient descent without a penalty.
-    pub fn ignores_zeros(&self) -> bool {
-        matches!(self.rule, Rule::Sgd { .. }) && self.penalty.is_none()
+    /// The step, if it is plain gradient descent without a penalty: a zero gradient then leaves every weight as it is.
+    pub fn descent(&self) -> Option<Descent> {
+        let scale = self.scale;
+        match self.rule {
+            Rule::Sgd { lr } if self.penalty.is_none() => Some(Descent { lr, scale }),
+            _ => None,
+        }
     }
 
     /// The same step for gradients that are still to be multiplied by `factor`: 1 / batch for a sum over the batch.
@@ -28,6 +32,15 @@ impl Update {
         self.scale = factor;
         self
     }
+}
+
+/// Plain gradient descent: w - lr (scale g), a product and a fused addition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Descent {
+    /// The learning rate.
+    pub lr: f32,
+    /// Times the gradient.
+    pub scale: f32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,8 +4,6 @@
 //! pair is left out where both are zero, and is there as two numbers where either is not. Buffers are made once, for the
 //! most that they will hold, and filled again and again.
 
-use std::ops::Range;
-
 use pulp::{Simd, WithSimd};
 
 use crate::isa::Isa;
@@ -194,6 +192,9 @@ pub struct SparseColumns {
     slot: usize,
     counts: Vec<u32>,
     cells: Vec<Cell>,
+    /// The pairs that have cells, in the order of their first one, and how many these are; room for one more.
+    found: Vec<u16>,
+    count: usize,
 }
 
 impl SparseColumns {
@@ -205,12 +206,15 @@ impl SparseColumns {
             slot,
             counts: vec![0; pairs],
             cells: vec![(0, [0.0; 2]); pairs * slot],
+            found: vec![0; pairs + 1],
+            count: 0,
         }
     }
 
     /// Takes all cells away.
     pub fn clear(&mut self) {
         self.counts.fill(0);
+        self.count = 0;
     }
 
     /// One more cell of pair `i`, in a row below those it has.
@@ -221,6 +225,9 @@ impl SparseColumns {
     pub fn push(&mut self, i: usize, cell: Cell) {
         let count = &mut self.counts[i];
         self.cells[i * self.slot + *count as usize] = cell;
+        // No branch to mispredict.
+        self.found[self.count] = i as u16;
+        self.count += usize::from(*count == 0);
         *count += 1;
     }
 
@@ -233,13 +240,10 @@ impl SparseColumns {
         &self.cells[i * self.slot..][..self.counts[i] as usize]
     }
 
-    /// Whether none of these pairs has a cell.
-    ///
-    /// # Panics
-    /// When there are no such pairs.
+    /// The pairs that have a cell, in the order of their first one.
     #[inline(always)]
-    pub fn are_empty(&self, pairs: Range<usize>) -> bool {
-        self.counts[pairs].iter().all(|&count| count == 0)
+    pub fn found(&self) -> &[u16] {
+        &self.found[..self.count]
     }
 }
 
@@ -299,14 +303,14 @@ mod tests {
         let mut columns = SparseColumns::new(5, 2);
         for _ in 0..2 {
             columns.clear();
-            assert!(columns.are_empty(0..3));
+            assert!(columns.found().is_empty());
             columns.push(2, (0, [1.0, 0.0]));
             columns.push(0, (1, [2.0, 3.0]));
             columns.push(2, (1, [4.0, 0.0]));
             assert_eq!(columns.pair(0), [(1, [2.0, 3.0])]);
             assert_eq!(columns.pair(1), []);
             assert_eq!(columns.pair(2), [(0, [1.0, 0.0]), (1, [4.0, 0.0])]);
-            assert!(columns.are_empty(1..2) && !columns.are_empty(1..3));
+            assert_eq!(columns.found(), [2, 0]);
         }
     }
 }

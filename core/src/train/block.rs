@@ -19,7 +19,7 @@ use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::{SparseColumns, SparseRows};
 
 /// All members' shares, held for reading.
-pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>; MOST_THREADS];
+pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>];
 
 /// Data whose rows are met.
 #[derive(Clone, Copy, Debug)]
@@ -267,13 +267,19 @@ impl Block {
         for l in 0..=last {
             let (below, layers) = self.layers.split_at_mut(l);
             let layer = &mut layers[0];
-            let mut segments = [Segment { len: 0, lines: &[] }; MOST_THREADS];
-            let mut count = 0;
-            for share in shares.iter().flatten() {
-                segments[count] = share.segment(l);
-                count += 1;
-            }
-            let segments = &segments[..count];
+            let (one, mut many);
+            let segments = if let [Some(share)] = shares {
+                one = [share.segment(l)];
+                &one[..]
+            } else {
+                many = [Segment { len: 0, lines: &[] }; MOST_THREADS];
+                let held = shares.iter().flatten();
+                let count = held.clone().count();
+                for (segment, share) in many.iter_mut().zip(held) {
+                    *segment = share.segment(l);
+                }
+                &many[..count]
+            };
             let by_loss = l == last && self.aim.loss.from_logits();
             let keep = layer.activation.needs_preactivation();
             let epilogue = Epilogue {

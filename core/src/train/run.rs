@@ -15,7 +15,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::block::{Block, Shares, Source};
+use super::block::{Block, Source};
 use super::drawn::DrawnMasks;
 use super::leader::Leader;
 use super::mask::Draw;
@@ -68,8 +68,8 @@ pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Everything held for reading, without an allocation.
-fn read_all<T>(locks: &[RwLock<T>]) -> [Option<RwLockReadGuard<'_, T>>; MOST_THREADS] {
+/// Everything held for reading, up to N members', without an allocation.
+fn read_all<T, const N: usize>(locks: &[RwLock<T>]) -> [Option<RwLockReadGuard<'_, T>>; N] {
     std::array::from_fn(|index| locks.get(index).map(read))
 }
 
@@ -87,6 +87,8 @@ impl Run<'_> {
             self.non_zeros[0].is_some(),
         );
         let rows = self.rows;
+        // What is held of every member of a large team is much beside a step on a single row.
+        let alone = member.size() == 1;
         let mut step = start.steps(rows.div_ceil(self.batch_size));
         for epoch in start.epoch..=self.epochs {
             if let Some(leader) = &mut leader {
@@ -101,7 +103,12 @@ impl Run<'_> {
                 let batch = first..rows.min(first + self.batch_size);
                 for from in batch.clone().step_by(KB) {
                     let to = batch.end.min(from + KB);
-                    self.rows_phase(member, epoch, from..to, from - batch.start);
+                    let in_batch = from - batch.start;
+                    if alone {
+                        self.rows_phase::<1>(member, epoch, from..to, in_batch);
+                    } else {
+                        self.rows_phase::<MOST_THREADS>(member, epoch, from..to, in_batch);
+                    }
                     member.wait()?;
                     let part = Part {
                         first: from == batch.start,
@@ -113,7 +120,12 @@ impl Run<'_> {
                             leader.draw_masks(self, batch.end);
                         }
                     }
-                    self.weights_phase(member, step, batch.len(), part, &mut scratch);
+                    if alone {
+                        self.weights_phase::<1>(member, step, batch.len(), part, &mut scratch);
+                    } else {
+                        let (len, scratch) = (batch.len(), &mut scratch);
+                        self.weights_phase::<MOST_THREADS>(member, step, len, part, scratch);
+                    }
                     member.wait()?;
                     if self.stop.load(Ordering::Acquire) {
                         return Ok(());
@@ -145,7 +157,7 @@ impl Run<'_> {
     }
 
     /// `part` of the epoch's rows, which begins that many rows into its batch.
-    fn rows_phase(
+    fn rows_phase<const N: usize>(
         &self,
         member: &Member<'_>,
         epoch: usize,
@@ -154,7 +166,7 @@ impl Run<'_> {
     ) {
         let own = team::share(part.len(), 4, member.index(), member.size());
         let position = part.start + own.start;
-        let shares: Shares<'_> = read_all(&self.shares);
+        let shares = read_all::<_, N>(&self.shares);
         let order = read(&self.order);
         let indices = &order[position..position + own.len()];
         let masks = self.masks.as_ref().map(read);
@@ -169,7 +181,7 @@ impl Run<'_> {
         write(&self.blocks[member.index()]).meet(&shares, &source, indices, draw);
     }
 
-    fn weights_phase(
+    fn weights_phase<const N: usize>(
         &self,
         member: &Member<'_>,
         step: usize,
@@ -177,7 +189,7 @@ impl Run<'_> {
         part: Part,
         scratch: &mut Scratch,
     ) {
-        let blocks = read_all(&self.blocks);
+        let blocks = read_all::<_, N>(&self.blocks);
         let mut share = write(&self.shares[member.index()]);
         let factor = match self.reduction {
             Reduction::Mean => 1.0 / batch as f32,
@@ -189,7 +201,7 @@ impl Run<'_> {
             let optimizer = self.optimizer.slowed(lr_share * rate);
             optimizer.at_step(step as u64, penalty).scaled(factor)
         };
-        let sparse = read_sparse(&blocks);
+        let sparse = read_sparse::<N>(&blocks);
         let mut lesson = Lesson {
             part,
             weight_step: update(1.0, self.penalty),
@@ -203,7 +215,7 @@ impl Run<'_> {
                 stride: 1,
                 len: 0,
                 lines: &[],
-            }; MOST_THREADS];
+            }; N];
             for (piece, block) in pieces.iter_mut().zip(blocks.iter().flatten()) {
                 *piece = block.piece(l);
             }
@@ -218,7 +230,7 @@ impl Run<'_> {
     /// The losses of this member's rows of the validation set.
     fn measure(&self, member: &Member<'_>, validation: &Dataset) {
         let own = team::share(validation.len(), 4, member.index(), member.size());
-        let shares: Shares<'_> = read_all(&self.shares);
+        let shares = read_all::<_, MOST_THREADS>(&self.shares);
         let mut block = write(&self.blocks[member.index()]);
         let source = source(validation, self.non_zeros[1].as_ref());
         let rows = block.capacity();
@@ -230,11 +242,11 @@ impl Run<'_> {
 }
 
 /// What the first layer's weight gradient takes from all blocks, if inputs are sparse.
-fn read_sparse<'a>(
+fn read_sparse<'a, const N: usize>(
     blocks: &'a [Option<RwLockReadGuard<'_, Block>>],
-) -> Option<[SparsePiece<'a>; MOST_THREADS]> {
+) -> Option<[SparsePiece<'a>; N]> {
     let mut own = blocks.iter().flatten().map(|block| block.sparse_piece());
-    let mut pieces = [own.next()??; MOST_THREADS];
+    let mut pieces = [own.next()??; N];
     for (piece, own) in pieces[1..].iter_mut().zip(own) {
         *piece = own?;
     }

@@ -14,10 +14,10 @@ use pulp::{Simd, WithSimd};
 
 use crate::isa::Isa;
 use crate::nn::{Layer, Network};
-use crate::optim::{Optimizer, Update, update};
+use crate::optim::{Descent, Optimizer, Update, update};
 use crate::team;
 use crate::tensor::gemm::{
-    ColumnsByPanels, GROUP, Panels, Rows, Segment, Sink, SparseColumnsByPanels, SparsePiece,
+    ColumnsByPanels, GROUP, Panels, Rows, Segment, Sink, SparseColumnsByPanels, SparsePiece, Sums,
     room_for_lines,
 };
 use crate::tensor::matrix::Aligned;
@@ -28,6 +28,12 @@ use crate::tensor::{LINE, padded};
 pub(super) struct Part {
     pub(super) first: bool,
     pub(super) last: bool,
+}
+
+impl Part {
+    fn is_all(self) -> bool {
+        self.first && self.last
+    }
 }
 
 /// How a share learns from one part of a batch.
@@ -100,7 +106,7 @@ impl Parameters {
         step: &Update,
     ) {
         let at = at..at + gradient.len();
-        if !(part.first && part.last) {
+        if !part.is_all() {
             let sum = &mut self.sum[at.clone()];
             if !part.first {
                 for (gradient, sum) in gradient.iter_mut().zip(&*sum) {
@@ -282,6 +288,7 @@ impl Share {
             rows,
             part,
             step: &lesson.weight_step,
+            descent: lesson.weight_step.descent().filter(|_| part.is_all()),
         };
         match lesson.sparse {
             Some(pieces) if l == 0 => isa.dispatch(SparseColumnsByPanels {
@@ -354,12 +361,20 @@ struct WeightStep<'a> {
     rows: Range<usize>,
     part: Part,
     step: &'a Update,
+    /// The step, if it is no more than this.
+    descent: Option<Descent>,
 }
 
 impl Sink for WeightStep<'_> {
     #[inline(always)]
-    fn ignores_zeros(&self) -> bool {
-        self.part.first && self.part.last && self.step.ignores_zeros()
+    fn in_place(&mut self) -> Option<Sums<'_>> {
+        let Descent { lr, scale } = self.descent?;
+        Some(Sums {
+            lines: self.weight.value.as_chunks_mut().0,
+            rows: self.rows.clone(),
+            scale,
+            factor: -lr,
+        })
     }
 
     #[inline(always)]

@@ -16,6 +16,8 @@
 //! ```
 //! The loops are those of Goto & van de Geijn 2008 and Van Zee & van de Geijn 2015, with A not packed.
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
 use super::blocking::{Caches, KB, columns_in_l2};
@@ -151,7 +153,7 @@ impl RowsByPanels<'_> {
     fn strip<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
         simd: S,
-        (i, js, ps): (usize, std::ops::Range<usize>, std::ops::Range<usize>),
+        (i, js, ps): (usize, Range<usize>, Range<usize>),
     ) {
         let grouped = js.start + js.len() / NP * NP;
         for j in (js.start..grouped).step_by(NP) {
@@ -168,7 +170,7 @@ impl RowsByPanels<'_> {
         simd: S,
         i: usize,
         j: usize,
-        ps: std::ops::Range<usize>,
+        ps: Range<usize>,
     ) {
         let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
         let mut start = 0;
@@ -222,6 +224,19 @@ pub struct Rows<'a> {
     pub lines: &'a [[f32; LINE]],
 }
 
+/// Numbers to which a multiple of a product is added: c += factor (scale sum), a product and a fused addition.
+#[derive(Debug)]
+pub struct Sums<'a> {
+    /// Lines of c, panel after panel.
+    pub lines: &'a mut [[f32; LINE]],
+    /// The rows of C that they are of.
+    pub rows: Range<usize>,
+    /// Times the sum.
+    pub scale: f32,
+    /// Times that.
+    pub factor: f32,
+}
+
 /// Takes the finished strips of C = A^T B.
 pub trait Sink {
     /// Fills the strip with what C holds there, if the product is to be added to it, and tells whether it did.
@@ -230,10 +245,11 @@ pub trait Sink {
         false
     }
 
-    /// Whether a strip of nothing but zeros would change nothing, and need not be handed over.
+    /// The numbers of C, if all that becomes of the product is that a multiple of it is added to them: only what is not
+    /// zero need be.
     #[inline(always)]
-    fn ignores_zeros(&self) -> bool {
-        false
+    fn in_place(&mut self) -> Option<Sums<'_>> {
+        None
     }
 
     /// Rows `i..i + strip.len()` of C, columns 16 j .. 16 j + 16; the strip may be overwritten.
@@ -246,7 +262,7 @@ pub struct ColumnsByPanels<'a, K> {
     /// A and B in pieces, in ascending order of the reduction.
     pub pieces: &'a [Rows<'a>],
     /// Columns of A, rows of C, to do.
-    pub columns: std::ops::Range<usize>,
+    pub columns: Range<usize>,
     /// Panels of B, all of them done.
     pub panels: usize,
     /// Room for a packed strip of A: [`GROUP`] floats for each step, or nothing.

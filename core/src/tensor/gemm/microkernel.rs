@@ -27,7 +27,7 @@ pub(super) type Acc<V, const MR: usize, const NP: usize, const PV: usize> = [[[V
 
 /// The vectors of one 16-float line.
 #[inline(always)]
-fn line<S: Simd, const PV: usize>(line: &[f32; LINE]) -> [S::f32s; PV] {
+pub(super) fn line<S: Simd, const PV: usize>(line: &[f32; LINE]) -> [S::f32s; PV] {
     let vectors = S::as_simd_f32s(line).0;
     core::array::from_fn(|j| vectors[j])
 }
@@ -201,5 +201,21 @@ pub(super) fn store<S: Simd, const PV: usize>(
     for j in 0..PV {
         let old = if add { c[j] } else { simd.splat_f32s(0.0) };
         c[j] = simd.add_f32s(old, acc[j]);
+    }
+}
+
+/// c += factor (scale (0 + acc)): the sum as [`store`] would leave it, then a product and a fused addition.
+#[inline(always)]
+pub(super) fn add<S: Simd, const PV: usize>(
+    simd: S,
+    acc: [S::f32s; PV],
+    c: &mut [f32; LINE],
+    scale: S::f32s,
+    factor: S::f32s,
+) {
+    let c = S::as_mut_simd_f32s(c).0;
+    for j in 0..PV {
+        let sum = simd.add_f32s(simd.splat_f32s(0.0), acc[j]);
+        c[j] = simd.mul_add_f32s(factor, simd.mul_f32s(scale, sum), c[j]);
     }
 }

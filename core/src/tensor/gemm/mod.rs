@@ -23,7 +23,7 @@ mod sparse;
 use blocking::columns_in_l2;
 pub use blocking::{Caches, KB};
 pub use epilogue::Epilogue;
-pub use macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink};
+pub use macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink, Sums};
 pub use pack::{Operand, Panels};
 pub use sparse::{SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, room_for_lines};
 

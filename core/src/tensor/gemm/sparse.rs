@@ -9,7 +9,8 @@
 //! B that it reads in the first-level cache. [`SparseRowsByPanels`] takes a block of columns of A for some rows at a time;
 //! and as those come by it turns A to go by columns, for the other, the ends of their lists being in the cache too.
 //! [`SparseColumnsByPanels`] takes a pair of columns of A at a time, and has B copied so that the NP lines of a row lie
-//! side by side.
+//! side by side. Where all that becomes of the product is
+//! an addition, it takes only the pairs that are not zero.
 
 use std::ops::Range;
 
@@ -17,8 +18,8 @@ use pulp::{Simd, WithSimd};
 
 use super::blocking::KB;
 use super::epilogue::Epilogue;
-use super::macrokernel::{Segment, Sink, overlap};
-use super::microkernel;
+use super::macrokernel::{Segment, Sink, Sums, overlap};
+use super::microkernel::{self, Acc};
 use crate::tensor::LINE;
 use crate::tensor::sparse::{SparseColumns, SparseRows};
 
@@ -175,7 +176,7 @@ pub struct SparseColumnsByPanels<'a, K> {
 
 /// Lines of room that a product of that many rows and panels needs.
 pub fn room_for_lines(rows: usize, panels: usize) -> usize {
-    rows * panels.next_multiple_of(4)
+    rows * panels
 }
 
 impl<K: Sink> WithSimd for SparseColumnsByPanels<'_, K> {
@@ -200,55 +201,159 @@ impl<K: Sink> SparseColumnsByPanels<'_, K> {
         if rows == 0 {
             return;
         }
-        self.copy_lines(NP);
-        let ignores_zeros = self.sink.ignores_zeros();
-        let mut strips = [[[0.0; LINE]; STRIP]; NP];
-        let b = self.room.chunks_exact(rows * NP);
-        for (j, b) in (0..self.panels).step_by(NP).zip(b) {
-            let b = b.as_chunks::<NP>().0;
-            for first in self.columns.clone().step_by(STRIP) {
-                let width = STRIP.min(self.columns.end - first);
-                let pairs = first / 2..(first + width).div_ceil(2);
-                let mut pieces = self.pieces.iter();
-                if ignores_zeros && pieces.all(|piece| piece.a.are_empty(pairs.clone())) {
-                    continue;
-                }
-                for i in (0..width).step_by(2) {
-                    let mut acc = microkernel::zeros::<S, 2, NP, PV>(simd);
-                    let mut start = 0;
-                    for piece in self.pieces {
-                        let cells = piece.a.pair(first / 2 + i / 2);
-                        microkernel::listed(simd, cells, &b[start..][..piece.len], &mut acc);
-                        start += piece.len;
+        if rows == 1 && self.sink.in_place().is_some_and(|sums| sums.scale == 1.0) {
+            return self.outer_product::<S, PV>(simd);
+        }
+        let grouped = self.panels / NP * NP;
+        self.copy_lines(grouped, NP);
+        for j in (0..grouped).step_by(NP) {
+            self.tile::<S, PV, NP>(simd, j, rows);
+        }
+        if const { NP > 1 } {
+            for j in grouped..self.panels {
+                self.tile::<S, PV, 1>(simd, j, rows);
+            }
+        }
+    }
+
+    /// One row of A, of the only piece that has one, by one of B, times 1, added to what the sink has.
+    #[inline(always)]
+    fn outer_product<S: Simd, const PV: usize>(&mut self, simd: S) {
+        let (Some(sums), Some(piece)) = (
+            self.sink.in_place(),
+            self.pieces.iter().find(|piece| piece.len == 1),
+        ) else {
+            return;
+        };
+        let Sums { lines, rows, .. } = sums;
+        let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(sums.factor));
+        // Backwards: what the forward product has read last is still near, and what it will read first will be.
+        for &pair in piece.a.found().iter().rev() {
+            let pair = usize::from(pair);
+            let ([(_, x), ..], true) = (piece.a.pair(pair), rows.contains(&(2 * pair))) else {
+                continue;
+            };
+            let x = x.map(|x| simd.splat_f32s(x));
+            let at = 2 * pair - rows.start;
+            for (b, lines) in piece.lines.iter().zip(lines.chunks_exact_mut(rows.len())) {
+                let b = microkernel::line::<S, PV>(b);
+                for (c, x) in lines[at..].iter_mut().zip(x) {
+                    let c = S::as_mut_simd_f32s(c).0;
+                    for v in 0..PV {
+                        // As it is stored elsewhere: no sum is -0.
+                        let sum = simd.add_f32s(zero, simd.mul_f32s(x, b[v]));
+                        c[v] = simd.mul_add_f32s(factor, sum, c[v]);
                     }
-                    for (i, acc) in (i..).zip(acc) {
-                        for (strip, acc) in strips.iter_mut().zip(acc) {
-                            microkernel::store::<S, PV>(simd, acc, &mut strip[i], false);
-                        }
-                    }
-                }
-                let real = NP.min(self.panels - j);
-                for (q, strip) in strips[..real].iter_mut().enumerate() {
-                    self.sink.take(simd, first, j + q, &mut strip[..width]);
                 }
             }
         }
     }
 
-    /// B as it is read: of `np` panels at a time, row by row, the lines; zeros where there are no more panels.
+    /// NP panels from j on of B, of so many rows, for all columns.
     #[inline(always)]
-    fn copy_lines(&mut self, np: usize) {
+    fn tile<S: Simd, const PV: usize, const NP: usize>(&mut self, simd: S, j: usize, rows: usize) {
+        let room = std::mem::take(self.room);
+        let b = room[j * rows..][..rows * NP].as_chunks::<NP>().0;
+        if self.sink.in_place().is_some() {
+            self.additions::<S, PV, NP>(simd, j, b);
+        } else {
+            self.strips::<S, PV, NP>(simd, j, b);
+        }
+        *self.room = room;
+    }
+
+    /// Strips of all columns.
+    #[inline(always)]
+    fn strips<S: Simd, const PV: usize, const NP: usize>(
+        &mut self,
+        simd: S,
+        j: usize,
+        b: &[[[f32; LINE]; NP]],
+    ) {
+        let mut strips = [[[0.0; LINE]; STRIP]; NP];
+        for first in self.columns.clone().step_by(STRIP) {
+            let width = STRIP.min(self.columns.end - first);
+            for i in (0..width).step_by(2) {
+                let acc = self.pair::<S, PV, NP>(simd, 0, first / 2 + i / 2, b);
+                for (i, acc) in (i..).zip(acc) {
+                    for (strip, acc) in strips.iter_mut().zip(acc) {
+                        microkernel::store::<S, PV>(simd, acc, &mut strip[i], false);
+                    }
+                }
+            }
+            for (q, strip) in strips.iter_mut().enumerate() {
+                self.sink.take(simd, first, j + q, &mut strip[..width]);
+            }
+        }
+    }
+
+    /// The sums of those pairs that have cells, added to what the sink has.
+    #[inline(always)]
+    fn additions<S: Simd, const PV: usize, const NP: usize>(
+        &mut self,
+        simd: S,
+        j: usize,
+        b: &[[[f32; LINE]; NP]],
+    ) {
+        for (p, piece) in self.pieces.iter().enumerate() {
+            for &pair in piece.a.found() {
+                let pair = usize::from(pair);
+                let before = &self.pieces[..p];
+                if !self.columns.contains(&(2 * pair))
+                    || before.iter().any(|piece| !piece.a.pair(pair).is_empty())
+                {
+                    continue;
+                }
+                let acc = self.pair::<S, PV, NP>(simd, p, pair, b);
+                let Some(sums) = self.sink.in_place() else {
+                    return;
+                };
+                let Sums { lines, rows, .. } = sums;
+                let (scale, factor) = (simd.splat_f32s(sums.scale), simd.splat_f32s(sums.factor));
+                let at = 2 * pair - rows.start;
+                for (q, lines) in lines[j * rows.len()..]
+                    .chunks_exact_mut(rows.len())
+                    .take(NP)
+                    .enumerate()
+                {
+                    for (c, acc) in lines[at..].iter_mut().zip(&acc) {
+                        microkernel::add(simd, acc[q], c, scale, factor);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The sums of one pair of columns, which has no cell in the pieces before the first one asked for.
+    #[inline(always)]
+    fn pair<S: Simd, const PV: usize, const NP: usize>(
+        &self,
+        simd: S,
+        first: usize,
+        pair: usize,
+        b: &[[[f32; LINE]; NP]],
+    ) -> Acc<S::f32s, 2, NP, PV> {
+        let mut acc = microkernel::zeros::<S, 2, NP, PV>(simd);
+        let mut start = 0;
+        for (p, piece) in self.pieces.iter().enumerate() {
+            if p >= first {
+                let cells = piece.a.pair(pair);
+                microkernel::listed(simd, cells, &b[start..][..piece.len], &mut acc);
+            }
+            start += piece.len;
+        }
+        acc
+    }
+
+    /// B as it is read: of `np` panels at a time, row by row, the lines; panels from `grouped` on one by one.
+    #[inline(always)]
+    fn copy_lines(&mut self, grouped: usize, np: usize) {
         self.room.clear();
-        for j in (0..self.panels).step_by(np) {
+        let groups = (0..grouped).step_by(np).map(|j| j..j + np);
+        for js in groups.chain((grouped..self.panels).map(|j| j..j + 1)) {
             for piece in self.pieces {
                 for r in 0..piece.len {
-                    let lines = (j..j + np).map(|j| {
-                        if j < self.panels {
-                            piece.lines[j * piece.len + r]
-                        } else {
-                            [0.0; LINE]
-                        }
-                    });
+                    let lines = js.clone().map(|j| piece.lines[j * piece.len + r]);
                     self.room.extend(lines);
                 }
             }
