@@ -11,7 +11,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::dataset::Inputs;
-use crate::dataset::inputs::Values;
+use crate::dataset::inputs::Row;
 use crate::dataset::scaling::Affine;
 use crate::isa::Isa;
 use crate::tensor::{MatMut, padded};
@@ -56,44 +56,37 @@ impl Inputs {
         let data = &mut out.data()[to * stride..];
         let end = padded(cols).min(stride).min(data.len());
         let (row, padding) = data[..end].split_at_mut(cols);
-        match &self.values {
-            Values::Bytes(bytes) => {
-                let bytes = &bytes[from * cols..][..cols];
-                match Affine::of(self.scaling()) {
-                    Affine::Uniform { shift, scale } => {
-                        for (x, &byte) in row.iter_mut().zip(bytes) {
-                            *x = (f32::from(byte) - shift) * scale;
-                        }
-                    }
-                    Affine::Columns { shift, scale } => {
-                        let affine = shift[..cols].iter().zip(&scale[..cols]);
-                        for ((x, &byte), (&shift, &scale)) in row.iter_mut().zip(bytes).zip(affine)
-                        {
-                            *x = (f32::from(byte) - shift) * scale;
-                        }
-                    }
-                }
-            }
-            Values::Floats(matrix) => {
-                let floats = matrix.row(from);
-                match Affine::of(self.scaling()) {
-                    Affine::Uniform { shift, scale } => {
-                        for (x, &value) in row.iter_mut().zip(floats) {
-                            *x = (value - shift) * scale;
-                        }
-                    }
-                    Affine::Columns { shift, scale } => {
-                        let affine = shift[..cols].iter().zip(&scale[..cols]);
-                        for ((x, &value), (&shift, &scale)) in
-                            row.iter_mut().zip(floats).zip(affine)
-                        {
-                            *x = (value - shift) * scale;
-                        }
-                    }
-                }
-            }
+        let affine = Affine::of(self.scaling());
+        match self.row(from) {
+            Row::Bytes(bytes) => scale(row, bytes, f32::from, &affine),
+            Row::Floats(floats) => scale(row, floats, |x| x, &affine),
+            Row::Stored(floats) => scale(row, floats, f32::from_le_bytes, &affine),
         }
         padding.fill(0.0);
+    }
+}
+
+/// One row, widened and scaled.
+#[inline(always)]
+fn scale<T: Copy>(
+    row: &mut [f32],
+    values: &[T],
+    widen: impl Fn(T) -> f32,
+    affine: &Affine<'_>,
+) {
+    match *affine {
+        Affine::Uniform { shift, scale } => {
+            for (x, &value) in row.iter_mut().zip(values) {
+                *x = (widen(value) - shift) * scale;
+            }
+        }
+        Affine::Columns { shift, scale } => {
+            let cols = row.len();
+            let affine = shift[..cols].iter().zip(&scale[..cols]);
+            for ((x, &value), (&shift, &scale)) in row.iter_mut().zip(values).zip(affine) {
+                *x = (widen(value) - shift) * scale;
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Input rows as they lie in memory: [`Inputs`] is a matrix of f32, or of bytes that are never widened in memory, with
-//! the names of its columns, if it has names, and a [`Scaling`] that is applied on the way out.
+//! the names of its columns, if it has names, and a [`Scaling`] that is applied on the way out. Or the values lie elsewhere,
+//! in a block that others look at too ([`Inputs::from_block`]): what is done with rows does not know the difference.
 //!
 //! Bytes matter: MNIST's 60 000 rows of 784 pixels are 47 MB as bytes and 188 MB as f32, and what limits the gathering of
 //! random rows is memory. The scaling is lazy for the same reason, and so that a dataset can be scaled without a copy.
@@ -7,6 +8,7 @@
 use std::fmt;
 
 use crate::dataset::Scaling;
+use crate::dataset::shared::{Block, Layout, Shared};
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
 use crate::tensor::Matrix;
@@ -26,6 +28,15 @@ pub(super) enum Values {
     Floats(Matrix),
     /// Row-major, without padding.
     Bytes(Vec<u8>),
+    Shared(Shared),
+}
+
+/// One row as it is kept.
+pub(super) enum Row<'a> {
+    Floats(&'a [f32]),
+    Bytes(&'a [u8]),
+    /// f32, little-endian.
+    Stored(&'a [[u8; 4]]),
 }
 
 /// A word for what they are, not millions of values.
@@ -34,6 +45,7 @@ impl fmt::Debug for Values {
         f.write_str(match self {
             Self::Floats(_) => "f32",
             Self::Bytes(_) => "bytes",
+            Self::Shared(_) => "shared",
         })
     }
 }
@@ -68,6 +80,20 @@ impl Inputs {
             values: Values::Bytes(bytes),
             rows,
             cols,
+            columns: None,
+            scaling: None,
+        })
+    }
+
+    /// Inputs from rows that are kept elsewhere: they are looked at where they lie, and never copied.
+    ///
+    /// # Errors
+    /// When the rows do not lie in the block, or are more than 2^32 - 1.
+    pub fn from_block(block: Block, layout: Layout) -> Result<Self, Error> {
+        Ok(Self {
+            values: Values::Shared(Shared::new(block, layout)?),
+            rows: layout.rows,
+            cols: layout.cols,
             columns: None,
             scaling: None,
         })
@@ -131,19 +157,47 @@ impl Inputs {
         self.scaling.as_ref()
     }
 
-    /// The raw values, row-major, if they are kept as bytes.
+    /// The raw values, row-major, if they are kept here as bytes.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.values {
             Values::Bytes(bytes) => Some(bytes),
-            Values::Floats(_) => None,
+            _ => None,
         }
     }
 
-    /// The raw values, if they are kept as f32.
+    /// The raw values, if they are kept here as f32.
     pub fn matrix(&self) -> Option<&Matrix> {
         match &self.values {
-            Values::Bytes(_) => None,
             Values::Floats(matrix) => Some(matrix),
+            _ => None,
+        }
+    }
+
+    /// Bytes of memory that the values take.
+    pub(super) fn size_in_memory(&self) -> usize {
+        match &self.values {
+            Values::Floats(matrix) => size_of_val(matrix.view().data()),
+            Values::Bytes(bytes) => bytes.len(),
+            Values::Shared(shared) => shared.size_in_memory(),
+        }
+    }
+
+    /// Bytes that the values take elsewhere.
+    pub(super) fn size_elsewhere(&self) -> usize {
+        match &self.values {
+            Values::Shared(shared) => shared.size_elsewhere(),
+            _ => 0,
+        }
+    }
+
+    /// One row as it is kept.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn row(&self, row: usize) -> Row<'_> {
+        match &self.values {
+            Values::Floats(matrix) => Row::Floats(matrix.row(row)),
+            Values::Bytes(bytes) => Row::Bytes(&bytes[row * self.cols..][..self.cols]),
+            Values::Shared(shared) => shared.row(row),
         }
     }
 
@@ -160,12 +214,16 @@ impl Inputs {
             self.cols,
             out.len()
         );
-        match &self.values {
-            Values::Floats(matrix) => out.copy_from_slice(matrix.row(row)),
-            Values::Bytes(bytes) => {
-                let bytes = &bytes[row * self.cols..][..self.cols];
+        match self.row(row) {
+            Row::Floats(floats) => out.copy_from_slice(floats),
+            Row::Bytes(bytes) => {
                 for (x, &byte) in out.iter_mut().zip(bytes) {
                     *x = f32::from(byte);
+                }
+            }
+            Row::Stored(floats) => {
+                for (x, &float) in out.iter_mut().zip(floats) {
+                    *x = f32::from_le_bytes(float);
                 }
             }
         }
@@ -178,7 +236,7 @@ impl Inputs {
         matrix
     }
 
-    /// A copy of these rows, in this order, with the names and the scaling.
+    /// These rows, in this order, with the names and the scaling: a copy, but of rows that are kept elsewhere.
     ///
     /// # Panics
     /// When there is no such row.
@@ -200,6 +258,7 @@ impl Inputs {
                 }
                 Values::Bytes(selected)
             }
+            Values::Shared(shared) => Values::Shared(shared.select(rows)),
         };
         Self {
             values,

@@ -16,6 +16,7 @@ mod non_zeros;
 #[cfg(feature = "files")]
 pub mod options;
 pub mod scaling;
+mod shared;
 mod slice;
 #[cfg(feature = "files")]
 pub mod source;
@@ -31,6 +32,7 @@ use crate::tensor::Matrix;
 pub use inputs::Inputs;
 pub use non_zeros::NonZeros;
 pub use scaling::{Scaling, ScalingKind};
+pub use shared::{Block, Layout};
 
 /// Inputs and what they should lead to, row by row.
 #[derive(Clone, Debug)]
@@ -256,15 +258,16 @@ impl Dataset {
 
     /// Bytes of memory that the inputs and the targets take, names not counted.
     pub fn size_in_memory(&self) -> usize {
-        let inputs = match (self.inputs.bytes(), self.inputs.matrix()) {
-            (Some(bytes), _) => bytes.len(),
-            (_, matrix) => matrix.map_or(0, |matrix| size_of_val(matrix.view().data())),
-        };
         let targets = match &self.targets {
             Targets::Classes { labels, .. } => size_of_val(labels.as_slice()),
             Targets::Values { values, .. } => size_of_val(values.view().data()),
         };
-        inputs + targets
+        self.inputs.size_in_memory() + targets
+    }
+
+    /// Bytes that the inputs take where they are kept, if that is elsewhere: in a file that is mapped into memory.
+    pub fn size_elsewhere(&self) -> usize {
+        self.inputs.size_elsewhere()
     }
 
     /// A copy of these rows, in this order.

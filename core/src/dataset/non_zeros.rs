@@ -51,10 +51,10 @@ const SAMPLE: usize = 256;
 
 impl Inputs {
     /// Their pairs, if at most the share `density` of all is other than zero (judged by some rows spread over all) and
-    /// there are at most 2^17 columns.
+    /// there are at most 2^17 columns. Inputs that are kept elsewhere have none: it would be a copy of them.
     pub fn non_zeros(&self, isa: Isa, density: f64) -> Option<NonZeros> {
         let (rows, cols) = (self.rows(), self.cols());
-        if rows == 0 || cols > MOST_COLUMNS {
+        if rows == 0 || cols > MOST_COLUMNS || matches!(self.values, Values::Shared(_)) {
             return None;
         }
         let all = cols.div_ceil(2);
@@ -83,6 +83,7 @@ impl Inputs {
         let mut kept = match &self.values {
             Values::Bytes(_) => Kept::Bytes(Vec::with_capacity(room)),
             Values::Floats(_) => Kept::Floats(Vec::with_capacity(room)),
+            Values::Shared(_) => return None,
         };
         let mut starts = Vec::with_capacity(rows + 1);
         starts.push(0);

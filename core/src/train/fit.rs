@@ -141,13 +141,16 @@ fn plan<'a>(
     })
 }
 
-/// The inputs of training and validation without their zeros, if those of training mostly are zero.
+/// The inputs of training and validation without their zeros, if those of training mostly are zero: of both or of neither.
 fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Option<NonZeros>; 2] {
     let own = train.inputs().non_zeros(isa, DENSITY);
-    let validation = validation
-        .filter(|_| own.is_some())
-        .and_then(|data| data.inputs().non_zeros(isa, 1.0));
-    [own, validation]
+    match validation {
+        Some(validation) if own.is_some() => match validation.inputs().non_zeros(isa, 1.0) {
+            None => [None, None],
+            other => [own, other],
+        },
+        _ => [own, None],
+    }
 }
 
 /// How many threads a run with batches of so many rows has.
