@@ -47,3 +47,7 @@ mod interrupted;
 /// What `bench to-accuracy` tells, and what it cannot.
 #[path = "cli/bench.rs"]
 mod bench;
+
+/// `--cache`: data larger than memory.
+#[path = "cli/cached.rs"]
+mod cached;

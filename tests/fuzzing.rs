@@ -114,6 +114,11 @@ fn fuzz(name: &str) {
 }
 
 #[test]
+fn cache() {
+    fuzz("cache");
+}
+
+#[test]
 fn csv() {
     fuzz("csv");
 }

@@ -11,6 +11,7 @@ use mlp_core::rng::LegacyRandom;
 
 use crate::args;
 use crate::args::{DataArgs, MachineArgs, Split, TrainArgs};
+use crate::cache;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -87,6 +88,16 @@ impl Parts {
             )));
         }
         columns_to_choose(&args.data, &options)?;
+        if args.cache {
+            for data in std::iter::once(&args.data).chain(&args.validation_data) {
+                can_be_cached(data, &options)?;
+            }
+            options.csv = if args.quiet {
+                cache::read::<true>
+            } else {
+                cache::read::<false>
+            };
+        }
         let loaded = source::open(&args.data, &options)?;
         let all = rows_of(loaded.train, &args.source, &args.data)?;
         let (train, held_out) = match &args.validation_data {
@@ -219,6 +230,21 @@ pub(crate) fn to_look_at(data: &str, args: &DataArgs, test: bool) -> Result<Data
     rows_of(rows, args, data)
 }
 
+/// A cache is made of a CSV that can be found again.
+fn can_be_cached(data: &str, options: &SourceOptions) -> Result<(), Failure> {
+    if !source::is_table(data, options)? {
+        return Err(Failure::usage(format!(
+            "--cache is for CSV files that are larger than memory, and {data} is none"
+        )));
+    }
+    if !Path::new(data).is_file() {
+        return Err(Failure::usage(format!(
+            "--cache keeps a copy beside a file, and {data} is a pipe or a device"
+        )));
+    }
+    Ok(())
+}
+
 /// Images have no columns among which a label could be named.
 fn columns_to_choose(data: &str, options: &SourceOptions) -> Result<(), Failure> {
     match &options.read.label {
@@ -241,8 +267,8 @@ fn source_options(args: &DataArgs) -> SourceOptions {
             label: args.label.clone(),
             ..ReadOptions::default()
         },
-        digits_rows: None,
         seed: DIGITS_SEED,
+        ..SourceOptions::default()
     }
 }
 

@@ -8,6 +8,7 @@ mod activations_svg;
 mod args;
 mod axis;
 mod bench;
+mod cache;
 mod checkpoints;
 mod confusion_svg;
 mod curves;

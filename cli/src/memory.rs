@@ -21,7 +21,11 @@ pub(crate) fn plan(
         parts.held_out.as_ref(),
         parts.test.as_ref(),
     ];
-    let sizes = sets.into_iter().flatten().map(Dataset::size_in_memory);
+    let of_all = |size: fn(&Dataset) -> usize| sets.into_iter().flatten().map(size).sum();
+    let cached = match of_all(Dataset::size_elsewhere) {
+        0 => String::new(),
+        bytes => format!(" and {} in the cache", print::bytes(bytes)),
+    };
     let rows = parts.train.len();
     let extent = Extent {
         optimizer: settings.optimizer,
@@ -36,8 +40,8 @@ pub(crate) fn plan(
     };
     let fit = Memory::of_fit(network, &extent);
     format!(
-        "  memory: {} of data; to train at most {}: {}",
-        print::bytes(sizes.sum()),
+        "  memory: {} of data{cached}; to train at most {}: {}",
+        print::bytes(of_all(Dataset::size_in_memory)),
         print::bytes(fit.total()),
         parts_of(&fit)
     )

@@ -7,6 +7,7 @@ use mlp_core::train::{Epoch, History};
 use serde_json::{Value, json};
 
 use crate::args::TrainArgs;
+use crate::cache;
 use crate::checkpoints::Checkpoints;
 use crate::curves::{Point, curves_svg};
 use crate::failure::Failure;
@@ -27,6 +28,12 @@ impl Outputs {
             return Err(Failure::usage(
                 "-o -: a model goes to a file, with its curves and its history beside it",
             ));
+        }
+        if args.cache && *model == cache::beside(Path::new(&args.data)) {
+            return Err(Failure::usage(format!(
+                "-o {}: --cache needs this name",
+                model.display()
+            )));
         }
         let beside = |extension| {
             let path = model.with_extension(extension);

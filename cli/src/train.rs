@@ -59,7 +59,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     if args.verbose
         && let Some(bytes) = memory::most_held()
     {
-        let told = format!("  memory: the process held at most {}", print::bytes(bytes));
+        let cached = if args.cache {
+            ", with what the system had brought in of the cache"
+        } else {
+            ""
+        };
+        let bytes = print::bytes(bytes);
+        let told = format!("  memory: the process held at most {bytes}{cached}");
         drop(writeln!(io::stderr(), "{told}"));
     }
     let done = history.epochs.len();

@@ -10,11 +10,11 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use flate2::Compression;
 use flate2::write::GzEncoder;
+use flate2::{Compression, Crc};
 use mlp_core::Error;
 use mlp_core::dataset::options::{Expected, Header, LabelUse, ReadOptions, Task};
-use mlp_core::dataset::{Dataset, Inputs, Targets, csv, idx};
+use mlp_core::dataset::{Dataset, Inputs, Targets, cache, csv, idx};
 use mlp_core::model_file::{self, Model};
 
 /// A reader under test.
@@ -57,7 +57,20 @@ impl Reading {
 }
 
 /// All of them.
-pub(crate) const READERS: [Reader; 5] = [
+pub(crate) const READERS: [Reader; 6] = [
+    Reader {
+        name: "cache",
+        read: read_cache,
+        words: &[
+            "mlp-fast cache1\n",
+            "cache1\n",
+            "\0\0\0\0\0\0\0\0",
+            "\u{1}\0\0\0\0\0\0\0",
+            "\u{2}\0\0\0\0\0\0\0",
+            "\0\0\0\0\0\0\0\u{10}",
+        ],
+        memory: |len| (1 << 20) + 16 * len,
+    },
     Reader {
         name: "csv",
         read: read_csv,
@@ -236,6 +249,32 @@ fn read_idx(bytes: &[u8]) -> Reading {
         assert!(!labels.is_empty());
     }
     fs::remove_file(&path).expect("the temporary file");
+    reading
+}
+
+/// As they are, and with the checksum that is right for them: damage by itself never gets past it.
+fn read_cache(bytes: &[u8]) -> Reading {
+    let mut reading = Reading::default();
+    let mut mended = bytes.to_vec();
+    if let Some(at) = bytes.len().checked_sub(16) {
+        let mut crc = Crc::new();
+        crc.update(&bytes[..at]);
+        mended[at..at + 8].copy_from_slice(&u64::from(crc.sum()).to_le_bytes());
+    }
+    for bytes in [bytes, &mended] {
+        let path = written(bytes);
+        let read = cache::open(&path).and_then(|cache| cache.into_csv(&mut |_| {}));
+        if let Some(csv) = reading.note(read, &path.display().to_string()) {
+            let (rows, cols) = (csv.inputs.rows(), csv.inputs.cols());
+            assert!(rows > 0 && cols > 0);
+            csv.inputs.raw_row(rows - 1, &mut vec![0.0; cols]);
+            // A label without a name is found here.
+            if let Ok(data) = csv.into_dataset() {
+                assert_eq!(data.len(), rows);
+            }
+        }
+        fs::remove_file(&path).expect("the temporary file");
+    }
     reading
 }
 

@@ -51,6 +51,9 @@ pub(crate) struct TrainArgs {
         help_heading = "Data"
     )]
     pub(crate) validation_data: Option<String>,
+    /// Keep a converted copy beside a CSV that is larger than memory (FILE.cache), and read rows from there
+    #[arg(long, help_heading = "Data")]
+    pub(crate) cache: bool,
     /// How rows are held out: auto, stratified (each class alike), random, last (those at the end)
     #[arg(long, value_enum, default_value_t = Split::Auto, hide_possible_values = true, help_heading = "Data")]
     pub(crate) split: Split,

@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mlp_core::dataset::options::ReadOptions;
 use mlp_core::dataset::source::{self, SourceOptions};
 use mlp_core::dataset::{Dataset, Scaling, ScalingKind};
 use mlp_core::team::available_threads;
@@ -70,9 +69,8 @@ pub(crate) fn run(args: &TableArgs) -> Result<(), Failure> {
 fn images(args: &TableArgs) -> Result<(String, Dataset), Failure> {
     let options = SourceOptions {
         data_dir: args.data_dir.clone(),
-        read: ReadOptions::default(),
-        digits_rows: None,
         seed: 1,
+        ..SourceOptions::default()
     };
     let (name, loaded) = match source::open("mnist", &options) {
         Ok(loaded) => ("MNIST", loaded),

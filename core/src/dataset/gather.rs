@@ -68,12 +68,7 @@ impl Inputs {
 
 /// One row, widened and scaled.
 #[inline(always)]
-fn scale<T: Copy>(
-    row: &mut [f32],
-    values: &[T],
-    widen: impl Fn(T) -> f32,
-    affine: &Affine<'_>,
-) {
+fn scale<T: Copy>(row: &mut [f32], values: &[T], widen: impl Fn(T) -> f32, affine: &Affine<'_>) {
     match *affine {
         Affine::Uniform { shift, scale } => {
             for (x, &value) in row.iter_mut().zip(values) {

@@ -5,6 +5,8 @@
 //! into a batch. Classes are kept as numbers: one-hot targets exist only inside the loss.
 
 #[cfg(feature = "files")]
+pub mod cache;
+#[cfg(feature = "files")]
 pub mod csv;
 pub mod digits;
 mod fingerprint;

@@ -59,7 +59,9 @@ impl Shared {
             } = layout;
             return Err(Error::new(
                 Kind::Data,
-                format!("{rows} rows of {cols} values do not lie in {length} bytes from byte {offset} on"),
+                format!(
+                    "{rows} rows of {cols} values do not lie in {length} bytes from byte {offset} on"
+                ),
             ));
         }
         Ok(Self {
@@ -170,13 +172,27 @@ mod tests {
     #[test]
     fn layouts_that_do_not_fit() {
         for layout in [
-            Layout { offset: 5, ..LAYOUT },
+            Layout {
+                offset: 5,
+                ..LAYOUT
+            },
             Layout { rows: 5, ..LAYOUT },
             Layout { rows: 1, ..LAYOUT },
             Layout { cols: 3, ..LAYOUT },
-            Layout { rows: 1 << 60, ..LAYOUT },
-            Layout { rows: 1 << 33, byte_rows: 0, cols: 0, ..LAYOUT },
-            Layout { cols: usize::MAX, ..LAYOUT },
+            Layout {
+                rows: 1 << 60,
+                ..LAYOUT
+            },
+            Layout {
+                rows: 1 << 33,
+                byte_rows: 0,
+                cols: 0,
+                ..LAYOUT
+            },
+            Layout {
+                cols: usize::MAX,
+                ..LAYOUT
+            },
         ] {
             let refused = Inputs::from_block(block(), layout);
             assert!(refused.is_err(), "{layout:?}");

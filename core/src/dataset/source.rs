@@ -25,17 +25,34 @@ pub const DATA_VARIABLE: &str = "MLP_FAST_DATA";
 /// The names of data sets.
 pub const NAMES: [&str; 3] = ["digits", "mnist", "fashion-mnist"];
 
+/// How a CSV becomes inputs and targets: [`csv::read`], or another way to the same.
+pub type CsvReader = fn(&Path, &ReadOptions) -> Result<csv::Csv, Error>;
+
 /// How to open data.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SourceOptions {
     /// Where to look first for the folder of a named data set.
     pub data_dir: Option<PathBuf>,
     /// How to read what is there.
     pub read: ReadOptions,
+    /// Who reads a CSV that is to be trained on or measured by; [`csv::read`] by default.
+    pub csv: CsvReader,
     /// The rows of `digits` to draw for training; for testing, a fifth as many.
     pub digits_rows: Option<usize>,
     /// The seed of `digits`.
     pub seed: u64,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self {
+            data_dir: None,
+            read: ReadOptions::default(),
+            csv: csv::read,
+            digits_rows: None,
+            seed: 0,
+        }
+    }
 }
 
 /// Data to train on.
@@ -72,7 +89,7 @@ pub fn open(data: &str, options: &SourceOptions) -> Result<Loaded, Error> {
         }
         Source::Pair(pair) => (pair.read()?, None, None),
         Source::Csv(path) => {
-            let (train, label) = read_csv(data, &path, &options.read)?;
+            let (train, label) = read_csv(data, &path, options)?;
             return loaded(data, (train, None, label));
         }
     };
@@ -114,7 +131,7 @@ pub fn open_test(data: &str, options: &SourceOptions) -> Result<Dataset, Error> 
             .ok_or_else(|| no_files(&folder, "t10k"))?
             .read()?,
         Source::Pair(pair) => pair.read()?,
-        Source::Csv(path) => return read_csv(data, &path, &options.read).map(|(rows, _)| rows),
+        Source::Csv(path) => return read_csv(data, &path, options).map(|(rows, _)| rows),
     };
     of_classes(dataset, &options.read).map_err(|error| error.at(data))
 }
@@ -123,15 +140,15 @@ pub fn open_test(data: &str, options: &SourceOptions) -> Result<Dataset, Error> 
 fn read_csv(
     data: &str,
     path: &Path,
-    options: &ReadOptions,
+    options: &SourceOptions,
 ) -> Result<(Dataset, Option<String>), Error> {
-    let csv = csv::read(path, options)?;
+    let csv = (options.csv)(path, &options.read)?;
     let label = csv.label.clone();
     let place = |error: Error| error.at(data);
     let rows = csv.into_dataset().map_err(place)?;
-    let rows = match options.choice {
+    let rows = match options.read.choice {
         ClassChoice::All => rows,
-        _ => of_classes(rows, options).map_err(place)?,
+        _ => of_classes(rows, &options.read).map_err(place)?,
     };
     Ok((rows, label))
 }

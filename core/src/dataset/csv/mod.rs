@@ -33,6 +33,7 @@ use std::path::Path;
 use self::columns::Columns;
 use self::lines::Lines;
 use self::table::Table;
+pub(super) use self::table::Values;
 use crate::dataset::options::ReadOptions;
 #[cfg(doc)]
 use crate::dataset::options::{Header, Task};
@@ -89,32 +90,47 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Csv, Error> {
 /// # Errors
 /// When it cannot be read, or its content is not as the [module](self) tells.
 pub fn read_from(source: impl Read, name: &str, options: &ReadOptions) -> Result<Csv, Error> {
-    let mut rows = Rows::new(source, name);
-    let nothing = |what: &str| Error::new(Kind::Data, what).at(name);
-    let Some((first_line, first)) = rows.next()? else {
-        return Err(nothing("the file is empty"));
-    };
-    let second = rows.next()?;
-    let second_cells = second.as_ref().map(|(_, cells)| cells.as_slice());
-    let (columns, has_header) =
-        Columns::resolve(&first, second_cells, options).map_err(|error| error.at(name))?;
-    let mut table = Table::new(name, columns, options, first_line);
-    if !has_header {
-        table.row(first.iter().map(Vec::as_slice), first_line)?;
+    let mut reading = Reading::begin(source, name, options)?;
+    while reading.more(usize::MAX)? {}
+    reading.table.finish()
+}
+
+/// A CSV that is read piece by piece.
+pub(super) struct Reading<R> {
+    rows: Rows<R>,
+    pub(super) table: Table,
+}
+
+impl<R: Read> Reading<R> {
+    /// Reads the first two rows, which tell what the columns are for.
+    pub(super) fn begin(source: R, name: &str, options: &ReadOptions) -> Result<Self, Error> {
+        let mut rows = Rows::new(source, name);
+        let Some((first_line, first)) = rows.next()? else {
+            return Err(Error::new(Kind::Data, "the file is empty").at(name));
+        };
+        let second = rows.next()?;
+        let second_cells = second.as_ref().map(|(_, cells)| cells.as_slice());
+        let (columns, has_header) =
+            Columns::resolve(&first, second_cells, options).map_err(|error| error.at(name))?;
+        let mut table = Table::new(name, columns, options, first_line);
+        if !has_header {
+            table.row(first.iter().map(Vec::as_slice), first_line)?;
+        }
+        if let Some((line, cells)) = second {
+            table.row(cells.iter().map(Vec::as_slice), line)?;
+        }
+        Ok(Self { rows, table })
     }
-    if let Some((line, cells)) = second {
-        table.row(cells.iter().map(Vec::as_slice), line)?;
+
+    /// Reads on until the table holds `most` values of inputs or more; false at the end of the file.
+    pub(super) fn more(&mut self, most: usize) -> Result<bool, Error> {
+        let goes_on = self.rows.read_into(&mut self.table, most)?;
+        if !goes_on && self.table.is_empty() {
+            let text = "there is a header, but no row of data below it";
+            return Err(Error::new(Kind::Data, text).at(self.rows.name.as_str()));
+        }
+        Ok(goes_on)
     }
-    rows.read_into(&mut table)?;
-    if table.is_empty() {
-        return Err(nothing("there is a header, but no row of data below it"));
-    }
-    let (inputs, targets, label) = table.finish()?;
-    Ok(Csv {
-        inputs,
-        targets,
-        label,
-    })
 }
 
 /// The rows of a file: those with quotes are split by the `csv` crate, the others at their commas.
@@ -175,8 +191,12 @@ impl<R: Read> Rows<R> {
         Ok(Some((number, cells)))
     }
 
-    fn read_into(&mut self, table: &mut Table) -> Result<(), Error> {
-        while let Some(number) = self.advance()? {
+    /// False at the end of the file, true where the table holds `most` values or more.
+    fn read_into(&mut self, table: &mut Table, most: usize) -> Result<bool, Error> {
+        while table.held() < most {
+            let Some(number) = self.advance()? else {
+                return Ok(false);
+            };
             let line = self.reader.get_ref().line();
             if table.plain_row(line, number)? {
                 continue;
@@ -188,7 +208,7 @@ impl<R: Read> Rows<R> {
                 table.row(split(line), number)?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Splits the row that starts in the current line into `self.record`.

@@ -1,5 +1,6 @@
 //! The rows of a CSV, gathered column by role into inputs and targets.
 
+use super::Csv;
 use super::byte_row::{self, Run};
 use super::cell::{self, as_byte};
 use super::columns::{Columns, Role};
@@ -10,10 +11,11 @@ use crate::error::{Error, Kind};
 use crate::tensor::Matrix;
 
 /// What has been read so far.
-pub(super) struct Table {
+pub(in crate::dataset) struct Table {
     file: String,
     columns: Columns,
     runs: Vec<Run>,
+    /// Those that have not been taken.
     values: Values,
     labels: Option<Labels>,
     classes: Option<Vec<String>>,
@@ -23,7 +25,7 @@ pub(super) struct Table {
 }
 
 /// Inputs in the order of the file, without padding: bytes until a cell is something else.
-enum Values {
+pub(in crate::dataset) enum Values {
     Bytes(Vec<u8>),
     Floats(Vec<f32>),
 }
@@ -161,30 +163,71 @@ impl Table {
         self.rows == 0
     }
 
-    /// The inputs; the targets, if there is a label column; its name, if it has one.
-    pub(super) fn finish(mut self) -> Result<(Inputs, Option<Targets>, Option<String>), Error> {
-        let label = self.columns.label();
-        let name = label
-            .and_then(|label| self.columns.name(label))
-            .map(str::to_owned);
-        let target_name = name.as_deref().unwrap_or("target");
-        let labels = self.labels.take();
-        let targets = labels
-            .map(|labels| labels.finish(target_name, self.classes.as_deref()))
-            .transpose()
-            .map_err(|fault| self.label_fault(fault))?;
+    /// How many values of inputs it holds.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        match &self.values {
+            Values::Bytes(bytes) => bytes.len(),
+            Values::Floats(floats) => floats.len(),
+        }
+    }
 
-        let cols = self.columns.inputs();
-        let names = self.columns.input_names();
+    /// Hands over what it holds of the inputs, rows in the order of the model, and forgets it. After f32 come no bytes.
+    pub(in crate::dataset) fn hand_over<T>(&mut self, take: impl FnOnce(&Values) -> T) -> T {
+        let order = self.columns.order.as_deref();
+        match &mut self.values {
+            Values::Bytes(bytes) => reorder(bytes, order),
+            Values::Floats(floats) => reorder(floats, order),
+        }
+        let taken = take(&self.values);
+        match &mut self.values {
+            Values::Bytes(bytes) => bytes.clear(),
+            Values::Floats(floats) => floats.clear(),
+        }
+        taken
+    }
+
+    /// How many rows were read, and how many inputs each has.
+    pub(in crate::dataset) fn shape(&self) -> (usize, usize) {
+        (self.rows, self.columns.inputs())
+    }
+
+    /// The names of the inputs, if the file has names.
+    pub(in crate::dataset) fn input_names(&self) -> Option<Vec<String>> {
+        self.columns.input_names()
+    }
+
+    /// The name of the label column, if it has one.
+    pub(in crate::dataset) fn label_name(&self) -> Option<String> {
+        let label = self.columns.label()?;
+        self.columns.name(label).map(str::to_owned)
+    }
+
+    /// The targets, once, if there is a label column.
+    pub(in crate::dataset) fn targets(&mut self) -> Result<Option<Targets>, Error> {
+        let name = self.label_name();
+        let name = name.as_deref().unwrap_or("target");
+        let labels = self.labels.take();
+        labels
+            .map(|labels| labels.finish(name, self.classes.as_deref()))
+            .transpose()
+            .map_err(|fault| self.label_fault(fault))
+    }
+
+    /// All that was read.
+    pub(super) fn finish(mut self) -> Result<Csv, Error> {
+        let targets = self.targets()?;
+        let (rows, cols) = self.shape();
+        let (names, label) = (self.input_names(), self.label_name());
         let order = self.columns.order.as_deref();
         let inputs = match self.values {
             Values::Bytes(mut bytes) => {
                 reorder(&mut bytes, order);
-                Inputs::from_bytes(bytes, self.rows, cols)?
+                Inputs::from_bytes(bytes, rows, cols)?
             }
             Values::Floats(mut floats) => {
                 reorder(&mut floats, order);
-                let mut matrix = Matrix::zeros(self.rows, cols);
+                let mut matrix = Matrix::zeros(rows, cols);
                 for (r, row) in floats.chunks_exact(cols).enumerate() {
                     matrix.row_mut(r).copy_from_slice(row);
                 }
@@ -195,7 +238,11 @@ impl Table {
             Some(names) => inputs.with_columns(names)?,
             None => inputs,
         };
-        Ok((inputs, targets, name))
+        Ok(Csv {
+            inputs,
+            targets,
+            label,
+        })
     }
 }
 
