@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Crc;
 
-use self::words::Words;
+use self::words::{Garbled, Words};
 use crate::dataset::csv::Csv;
 use crate::dataset::{Inputs, Layout, Targets};
 use crate::error::{Error, Kind};
@@ -59,10 +59,30 @@ pub struct Cache {
     layout: Layout,
     are_values: bool,
     checksum: u64,
+    names: Names,
+}
+
+/// The words.
+#[derive(Debug)]
+struct Names {
     origin: Origin,
     columns: Option<Vec<String>>,
     label: Option<String>,
-    names: Vec<String>,
+    targets: Vec<String>,
+}
+
+impl Names {
+    fn read(bytes: &[u8]) -> Result<Self, Garbled> {
+        let mut words = Words::read(bytes);
+        let names = Self {
+            origin: Origin::take(&mut words)?,
+            columns: words.take_optional(Words::take_texts)?,
+            label: words.take_optional(Words::take_text)?,
+            targets: words.take_texts()?,
+        };
+        words.end()?;
+        Ok(names)
+    }
 }
 
 /// Whether the file is a cache, whole or not, of this or another version.
@@ -144,18 +164,7 @@ pub fn open(path: &Path) -> Result<Cache, Error> {
         .take(words)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
-    let mut words = Words::read(&bytes);
-    let mut take = || {
-        Some((
-            Origin::take(&mut words)?,
-            words.take_optional(Words::take_texts)?,
-            words.take_optional(Words::take_text)?,
-            words.take_texts()?,
-        ))
-    };
-    let Some((origin, columns, label, names)) = take().filter(|_| words.is_empty()) else {
-        return Err(damaged("its names cannot be read"));
-    };
+    let names = Names::read(&bytes).map_err(|_| damaged("its names cannot be read"))?;
     Ok(Cache {
         path: path.to_owned(),
         file,
@@ -163,9 +172,6 @@ pub fn open(path: &Path) -> Result<Cache, Error> {
         layout,
         are_values: targets == 1,
         checksum: number(5),
-        origin,
-        columns,
-        label,
         names,
     })
 }
@@ -177,7 +183,7 @@ fn damaged(path: &Path, what: &str) -> Error {
 impl Cache {
     /// What it was made from.
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        &self.names.origin
     }
 
     /// Bytes of the file.
@@ -201,7 +207,7 @@ impl Cache {
         let targets = self.layout.range().unwrap_or_default().end;
         let targets = &(*block).as_ref()[targets..][..4 * self.layout.rows];
         let targets = targets.as_chunks::<4>().0.iter().copied();
-        let names = self.names;
+        let names = self.names.targets;
         let targets = if self.are_values {
             let values: Vec<f32> = targets.map(f32::from_le_bytes).collect();
             Targets::Values {
@@ -214,14 +220,15 @@ impl Cache {
                 names,
             }
         };
-        let inputs = Inputs::from_block(block, self.layout)?;
+        let inputs =
+            Inputs::from_block(block, self.layout).and_then(|inputs| match self.names.columns {
+                Some(columns) => inputs.with_columns(columns),
+                None => Ok(inputs),
+            });
         Ok(Csv {
-            inputs: match self.columns {
-                Some(columns) => inputs.with_columns(columns)?,
-                None => inputs,
-            },
+            inputs: inputs.map_err(|error| error.at(self.path.display().to_string()))?,
             targets: Some(targets),
-            label: self.label,
+            label: self.names.label,
         })
     }
 }

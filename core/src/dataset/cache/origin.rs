@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use flate2::Crc;
 
-use super::words::{Words, put_number, put_text};
+use super::words::{Garbled, Words, put_number, put_text};
 use crate::dataset::options::ReadOptions;
 use crate::error::Error;
 
@@ -59,8 +59,8 @@ impl Origin {
         put_text(out, &self.options);
     }
 
-    pub(super) fn take(words: &mut Words<'_>) -> Option<Self> {
-        Some(Self {
+    pub(super) fn take(words: &mut Words<'_>) -> Result<Self, Garbled> {
+        Ok(Self {
             size: words.take_number()?,
             modified: words.take_number()?,
             ends: words.take_number()?,

@@ -30,47 +30,55 @@ pub(super) fn put_optional<T: ?Sized>(
     }
 }
 
-/// Nothing where the bytes do not hold what is asked for.
+/// The bytes do not hold what is asked for.
+pub(super) struct Garbled;
+
 impl<'a> Words<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Nothing may be left.
+    pub(super) fn end(&self) -> Result<(), Garbled> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Garbled)
+        }
     }
 
-    pub(super) fn take_number(&mut self) -> Option<u64> {
-        let (bytes, rest) = self.0.split_first_chunk()?;
+    pub(super) fn take_number(&mut self) -> Result<u64, Garbled> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(Garbled)?;
         self.0 = rest;
-        Some(u64::from_le_bytes(*bytes))
+        Ok(u64::from_le_bytes(*bytes))
     }
 
-    pub(super) fn take_text(&mut self) -> Option<String> {
-        let length = usize::try_from(self.take_number()?).ok()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
+    pub(super) fn take_text(&mut self) -> Result<String, Garbled> {
+        let length = usize::try_from(self.take_number()?).map_err(|_| Garbled)?;
+        let (text, rest) = self.0.split_at_checked(length).ok_or(Garbled)?;
         self.0 = rest;
-        Some(std::str::from_utf8(text).ok()?.to_owned())
+        let text = std::str::from_utf8(text).map_err(|_| Garbled)?;
+        Ok(text.to_owned())
     }
 
     /// A list grows as its texts are found: each takes eight bytes of the file at least.
-    pub(super) fn take_texts(&mut self) -> Option<Vec<String>> {
+    pub(super) fn take_texts(&mut self) -> Result<Vec<String>, Garbled> {
         let count = self.take_number()?;
         let mut texts = Vec::new();
         for _ in 0..count {
             texts.push(self.take_text()?);
         }
-        Some(texts)
+        Ok(texts)
     }
 
     pub(super) fn take_optional<T>(
         &mut self,
-        take: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Option<Option<T>> {
+        take: impl FnOnce(&mut Self) -> Result<T, Garbled>,
+    ) -> Result<Option<T>, Garbled> {
         match self.take_number()? {
-            0 => Some(None),
+            0 => Ok(None),
             1 => take(self).map(Some),
-            _ => None,
+            _ => Err(Garbled),
         }
     }
 }
