@@ -44,8 +44,8 @@
 //! | [`train`] | the epoch loop |
 //! | `model_file` (feature `files`) | the model and the checkpoint as files, written whole or not at all |
 //!
-//! By default the crate depends on `pulp` and `rand` alone. The feature `files` adds the readers of CSV and IDX and the
-//! model file.
+//! By default the crate depends on `pulp` and `rand` alone. The feature `files` adds the readers of CSV (with its cache) and
+//! IDX, and the model file.
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
 mod choice;
