@@ -1,8 +1,9 @@
 //! Data to train on: [`Dataset`] pairs [`Inputs`], `[rows, features]`, with [`Targets`], a class or some values a row.
 //!
-//! Readers (feature `files`) fill it from CSV (`csv`; `cache` where it is larger than memory), from IDX (`idx`), or from whatever a person names (`source`).
-//! Inputs stay as they came, bytes as bytes; a [`Scaling`] fitted on the training rows is applied when rows are gathered
-//! into a batch. Classes are kept as numbers: one-hot targets exist only inside the loss.
+//! Readers (feature `files`) fill it from CSV (`csv`; by `cache` where it is larger than memory), from IDX (`idx`), or
+//! from whatever a person names (`source`). Inputs stay as they came, bytes as bytes; a [`Scaling`] fitted on the training
+//! rows is applied when rows are gathered into a batch. Classes are kept as numbers: one-hot targets exist only inside the
+//! loss.
 
 #[cfg(feature = "files")]
 pub mod cache;
