@@ -8,7 +8,8 @@ use mlp_core::dataset::csv::{self, Csv};
 use mlp_core::dataset::options::{Expected, ReadOptions, Task};
 use mlp_core::dataset::{Dataset, Scaling, ScalingKind, cache};
 use mlp_core::model_file::write_atomically;
-use mlp_core::{Activation, Adam, Kind, Network, Trainer};
+use mlp_core::optim::{Adam, Optimizer, Sgd};
+use mlp_core::{Activation, Kind, Network, Trainer};
 use oracle::rng::Rng;
 use tempfile::{TempDir, tempdir};
 
@@ -160,14 +161,14 @@ fn a_fit_does_not_know_where_rows_are() {
     };
     let [train, held_out] = parts(read.expect("labels"));
     let [mapped_train, mapped_held_out] = parts(mapped.expect("labels"));
-    let fit = |train: &Dataset, held_out: &Dataset| {
+    let fit = |optimizer: Optimizer, train: &Dataset, held_out: &Dataset| {
         let mut net = Network::builder(70)
             .dense(9, Activation::Relu)
             .dense(4, Activation::Softmax)
             .seed(1)
             .build()
             .expect("a network");
-        let mut trainer = Trainer::new(Adam::new(0.01)).batch_size(16).epochs(3);
+        let mut trainer = Trainer::new(optimizer).batch_size(16).epochs(3);
         let history = trainer.fit(&mut net, train, Some(held_out)).expect("a fit");
         let last = history.epochs.last().expect("three epochs");
         (
@@ -176,10 +177,21 @@ fn a_fit_does_not_know_where_rows_are() {
             last.validation_loss,
         )
     };
-    let want = fit(&train, &held_out);
-    assert_eq!(fit(&mapped_train, &mapped_held_out), want);
-    assert_eq!(fit(&train, &mapped_held_out), want);
-    assert_eq!(fit(&mapped_train, &held_out), want);
+    for optimizer in [Optimizer::from(Adam::new(0.01)), Sgd::new(0.1).into()] {
+        let want = fit(optimizer, &train, &held_out);
+        for (train, held_out) in [
+            (&mapped_train, &mapped_held_out),
+            (&train, &mapped_held_out),
+            (&mapped_train, &held_out),
+        ] {
+            assert_eq!(
+                fit(optimizer, train, held_out),
+                want,
+                "{}",
+                optimizer.name()
+            );
+        }
+    }
 }
 
 #[test]
