@@ -43,7 +43,16 @@ struct Setting {
     naive_rows: usize,
 }
 
-const SETTINGS: [Setting; 5] = [
+const SETTINGS: [Setting; 6] = [
+    Setting {
+        name: "784-128-10 relu, Adam, batch 128",
+        sizes: &[PIXELS, 128, 10],
+        hidden: Hidden::Relu,
+        rule: Rule::Adam,
+        batch: 128,
+        rows: 60_000,
+        naive_rows: 1280,
+    },
     Setting {
         name: "784-64-10 sigmoid, EMA momentum, batch 128",
         sizes: &[PIXELS, 64, 10],

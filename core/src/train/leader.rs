@@ -160,8 +160,19 @@ impl<'t, 'a> Leader<'t, 'a> {
             };
             self.fault = Some(diverged(epoch, self.step, &what, &run.optimizer));
             run.stop.store(true, Ordering::Release);
-        } else if part.last && (self.trainer.stop_when)() {
+        } else if part.last {
             // Before a barrier, so that all members obey after the same step.
+            self.stop_if_asked(run);
+        }
+    }
+
+    /// Between some rows of the validation set and the next.
+    pub(super) fn measuring(&mut self, run: &Run<'_>) {
+        self.stop_if_asked(run);
+    }
+
+    fn stop_if_asked(&mut self, run: &Run<'_>) {
+        if (self.trainer.stop_when)() {
             self.stopped = Stop::Callback;
             run.stop.store(true, Ordering::Release);
         }

@@ -310,7 +310,8 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Is asked in every step, on the calling thread, whether the run shall stop after it, before its end.
+    /// Is asked in every step, and between the rows held out while they are measured, on the calling thread, whether the run
+    /// shall stop there, before its end.
     #[must_use]
     pub fn stop_when(mut self, asked: impl FnMut() -> bool + 'a) -> Self {
         self.stop_when = Box::new(asked);

@@ -139,9 +139,13 @@ impl Run<'_> {
                 leader.rows_done();
             }
             if let Some(validation) = self.validation {
-                self.measure(member, validation);
+                self.measure(member, validation, &mut leader);
             }
             member.wait()?;
+            if self.stop.load(Ordering::Acquire) {
+                // While it was measured: the run is where its last step left it.
+                return Ok(());
+            }
             if let Some(leader) = &mut leader {
                 leader.after_epoch(self, epoch);
             }
@@ -227,14 +231,25 @@ impl Run<'_> {
         }
     }
 
-    /// The losses of this member's rows of the validation set.
-    fn measure(&self, member: &Member<'_>, validation: &Dataset) {
+    /// The losses of this member's rows of the validation set, unless the run is to stop meanwhile.
+    fn measure(
+        &self,
+        member: &Member<'_>,
+        validation: &Dataset,
+        leader: &mut Option<&mut Leader<'_, '_>>,
+    ) {
         let own = team::share(validation.len(), 4, member.index(), member.size());
         let shares = read_all::<_, MOST_THREADS>(&self.shares);
         let mut block = write(&self.blocks[member.index()]);
         let source = source(validation, self.non_zeros[1].as_ref());
         let rows = block.capacity();
         for from in own.clone().step_by(rows) {
+            if let Some(leader) = leader {
+                leader.measuring(self);
+            }
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
             let range = from..own.end.min(from + rows);
             block.measure(&shares, &source, range, from - own.start);
         }
