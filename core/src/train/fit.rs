@@ -136,6 +136,7 @@ fn plan<'a>(
         order: RwLock::new((0..rows as u32).collect()),
         masks: (masks > 0).then(|| RwLock::new(DrawnMasks::new(network, batch_size))),
         stop: AtomicBool::new(false),
+        cut: AtomicBool::new(false),
         keep: AtomicBool::new(false),
         steps: AtomicUsize::new(0),
     })

@@ -1,7 +1,7 @@
 //! The leader's part of a run: the order of the rows, the sums of the losses, the callbacks, and the word to stop.
 //! (Checkpoints are in `snapshot`.)
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::end::diverged;
@@ -162,19 +162,19 @@ impl<'t, 'a> Leader<'t, 'a> {
             run.stop.store(true, Ordering::Release);
         } else if part.last {
             // Before a barrier, so that all members obey after the same step.
-            self.stop_if_asked(run);
+            self.stop_if_asked(&run.stop);
         }
     }
 
-    /// Between some rows of the validation set and the next.
+    /// Before some of the rows held out are measured.
     pub(super) fn measuring(&mut self, run: &Run<'_>) {
-        self.stop_if_asked(run);
+        self.stop_if_asked(&run.cut);
     }
 
-    fn stop_if_asked(&mut self, run: &Run<'_>) {
+    fn stop_if_asked(&mut self, word: &AtomicBool) {
         if (self.trainer.stop_when)() {
             self.stopped = Stop::Callback;
-            run.stop.store(true, Ordering::Release);
+            word.store(true, Ordering::Release);
         }
     }
 

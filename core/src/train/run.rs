@@ -56,6 +56,9 @@ pub(super) struct Run<'a> {
     pub(super) masks: Option<RwLock<DrawnMasks>>,
     /// The leader's word, to be obeyed after the next barrier.
     pub(super) stop: AtomicBool,
+    /// The same, while rows held out are measured, which is then not done. (Not one with `stop`: the leader may give that
+    /// word before the last member has looked whether this one was given.)
+    pub(super) cut: AtomicBool,
     pub(super) keep: AtomicBool,
     pub(super) steps: AtomicUsize,
 }
@@ -142,8 +145,8 @@ impl Run<'_> {
                 self.measure(member, validation, &mut leader);
             }
             member.wait()?;
-            if self.stop.load(Ordering::Acquire) {
-                // While it was measured: the run is where its last step left it.
+            if self.cut.load(Ordering::Acquire) {
+                // The run is where its last step left it.
                 return Ok(());
             }
             if let Some(leader) = &mut leader {
@@ -247,7 +250,7 @@ impl Run<'_> {
             if let Some(leader) = leader {
                 leader.measuring(self);
             }
-            if self.stop.load(Ordering::Acquire) {
+            if self.cut.load(Ordering::Acquire) {
                 return;
             }
             let range = from..own.end.min(from + rows);
