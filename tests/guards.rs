@@ -12,7 +12,7 @@ use std::process::Command;
 use guard::{Against, Guarded};
 use mlp_core::dataset::Inputs;
 use mlp_core::nn::{Network, Scratch};
-use mlp_core::optim::{Adam, Optimizer, Penalty, Sgd, Update, update};
+use mlp_core::optim::{Adam, Optimizer, Penalty, Sgd, Step};
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
 use mlp_core::tensor::gemm::{
     ColumnsByPanels, Epilogue, GROUP, KB, Operand, Output, Rows, RowsByPanels, Segment, Sink,
@@ -248,18 +248,6 @@ fn activations_and_reductions() {
     }
 }
 
-struct Step<'a>(Update, [&'a mut [f32]; 4]);
-
-impl WithSimd for Step<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let [w, g, m, v] = self.1;
-        update(simd, &self.0, w, g, m, v);
-    }
-}
-
 #[test]
 fn steps_of_the_optimisers() {
     let mut rng = Rng::new(5);
@@ -282,10 +270,15 @@ fn steps_of_the_optimisers() {
                 };
                 let (mut m, mut v) = (kept(1), kept(2));
                 let mut w = noise(&mut rng, lines * LINE, against);
-                let mut g = noise(&mut rng, lines * LINE, against);
+                let g = noise(&mut rng, lines * LINE, against);
                 for isa in Isa::available() {
-                    let slices: [&mut [f32]; 4] = [&mut w, &mut g, &mut m, &mut v];
-                    isa.dispatch(Step(optimizer.at_step(1, penalty), slices));
+                    isa.dispatch(Step {
+                        update: &optimizer.at_step(1, penalty),
+                        w: &mut w,
+                        g: &g,
+                        m: &mut m,
+                        v: &mut v,
+                    });
                     assert!(w.iter().all(|w| w.is_finite()), "{optimizer:?} on {isa}");
                 }
             }

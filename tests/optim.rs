@@ -1,11 +1,11 @@
 //! Each optimiser against its steps written by hand in f64, with and without penalties; moments that vanish; the same
 //! bits on every instruction set and split.
 
-use mlp_core::optim::{Adam, AdamW, Optimizer, Penalty, RmsProp, Sgd, TINY_MOMENT, Update, update};
+use mlp_core::optim::{Adam, AdamW, Optimizer, Penalty, RmsProp, Sgd, Step, TINY_MOMENT, Update};
 use mlp_core::rng::Rng;
 use mlp_core::{Isa, Kind};
 use oracle::ulp::{all_same, near};
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 const LEN: usize = 48;
 const STEPS: u64 = 12;
@@ -33,23 +33,6 @@ fn optimizers() -> Vec<Optimizer> {
     ]
 }
 
-struct Step<'a> {
-    update: Update,
-    w: &'a mut [f32],
-    g: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-}
-
-impl WithSimd for Step<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        update(simd, &self.update, self.w, self.g, self.m, self.v);
-    }
-}
-
 /// Weights and moments of one run.
 #[derive(Clone)]
 struct State {
@@ -70,6 +53,7 @@ impl State {
 
     fn step(&mut self, isa: Isa, update: Update, g: &[f32]) {
         let (w, m, v) = (&mut self.w, &mut self.m, &mut self.v);
+        let update = &update;
         isa.dispatch(Step { update, w, g, m, v });
     }
 }
@@ -219,7 +203,13 @@ fn every_instruction_set_and_split_gives_the_same_bits() {
                 .collect();
             all.push(run(&|state, update, g| {
                 let State { w, m, v } = state;
-                pulp::Scalar512b.vectorize(Step { update, w, g, m, v });
+                pulp::Scalar512b.vectorize(Step {
+                    update: &update,
+                    w,
+                    g,
+                    m,
+                    v,
+                });
             }));
             // The first line alone, then the rest.
             all.push(run(&|state, update, g| {
@@ -229,7 +219,13 @@ fn every_instruction_set_and_split_gives_the_same_bits() {
                     let m = m.get_mut(range.clone()).unwrap_or_default();
                     let v = v.get_mut(range.clone()).unwrap_or_default();
                     let g = &g[range];
-                    Isa::SCALAR.dispatch(Step { update, w, g, m, v });
+                    Isa::SCALAR.dispatch(Step {
+                        update: &update,
+                        w,
+                        g,
+                        m,
+                        v,
+                    });
                 }
             }));
             for got in all {

@@ -4,28 +4,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use mlp_core::Isa;
-use mlp_core::optim::{self, Adam, Optimizer, Penalty, Sgd};
+use mlp_core::optim::{Adam, Optimizer, Penalty, Sgd, Step};
 use oracle::network::{self, Parameters};
 use oracle::rng::Rng;
-use pulp::{Simd, WithSimd};
-
-/// One step of an optimiser.
-struct Step<'a> {
-    now: optim::Update,
-    w: &'a mut [f32],
-    g: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-}
-
-impl WithSimd for Step<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        optim::update(simd, &self.now, self.w, self.g, self.m, self.v);
-    }
-}
 
 pub(super) fn updates(criterion: &mut Criterion) {
     // The weights of 784 x 128.
@@ -64,7 +45,7 @@ pub(super) fn updates(criterion: &mut Criterion) {
             let mut v = vec![0.0; if adam { len } else { 0 }];
             let mut step = |w: &mut Vec<f32>, now| {
                 isa.dispatch(Step {
-                    now,
+                    update: &now,
                     w,
                     g: black_box(&g),
                     m: &mut m,

@@ -2,18 +2,18 @@
 
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use mlp_core::dataset::cache::{self, Origin};
 use mlp_core::dataset::csv::Csv;
 use mlp_core::dataset::options::ReadOptions;
 use mlp_core::model_file::{Lock, check_writable, remove_leftovers, stage};
 use mlp_core::{Error, Kind};
 
-use crate::print;
+use crate::{print, progress};
 
 /// `big.csv.cache`, the cache of `big.csv`.
 pub(crate) fn beside(csv: &Path) -> PathBuf {
@@ -129,19 +129,12 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 impl Passage {
     fn new(what: &str, bytes: u64, quiet: bool) -> Self {
-        let terminal = io::stderr().is_terminal();
-        let bar = (terminal && !quiet).then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {msg}  {percent} %  {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr())
-                .with_style(style)
-                .with_message(what.to_owned())
-        });
+        let bar = progress::bar(bytes, quiet).map(|bar| bar.with_message(what.to_owned()));
         Self {
             what: what.to_owned(),
             bytes,
+            lines: bar.is_none() && !quiet,
             bar,
-            lines: !terminal && !quiet,
             began: Instant::now(),
             told: Cell::new(Instant::now()),
         }

@@ -10,6 +10,15 @@ use mlp_core::train::{Epoch, Step};
 /// A step takes some 20 us on a small network; to draw each would cost more than to compute it.
 const BETWEEN_DRAWS: Duration = Duration::from_millis(100);
 
+/// A bar with the time that is left, on a terminal.
+pub(crate) fn bar(length: u64, quiet: bool) -> Option<ProgressBar> {
+    (io::stderr().is_terminal() && !quiet).then(|| {
+        let style = ProgressStyle::with_template("{bar:24} {msg}  {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr()).with_style(style)
+    })
+}
+
 /// What is shown of a run while it runs.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -25,16 +34,10 @@ pub(crate) struct Progress {
 impl Progress {
     /// For a run over so many rows in all: all epochs together. `verbose` keeps a line for each epoch above the bar.
     pub(crate) fn new(rows: u64, quiet: bool, verbose: bool) -> Self {
-        let terminal = io::stderr().is_terminal();
-        let bar = (terminal && !quiet).then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {msg}  {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::stderr())
-                .with_style(style)
-        });
+        let bar = bar(rows, quiet);
         Self {
+            lines: !quiet && (bar.is_none() || verbose),
             bar,
-            lines: !quiet && (!terminal || verbose),
             drawn: Cell::new(Instant::now()),
             between: Duration::ZERO,
             began: Instant::now(),

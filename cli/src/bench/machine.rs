@@ -1,9 +1,9 @@
 //! The short table of `mlp-fast bench`: the peak, products, epochs and predictions of this machine, in under a minute.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use mlp_core::dataset::source::{self, SourceOptions};
 use mlp_core::dataset::{Dataset, Scaling, ScalingKind};
 use mlp_core::team::available_threads;
@@ -16,7 +16,7 @@ use super::products::{SHAPES, product};
 use super::table::{Line, Unit, header};
 use crate::args::TableArgs;
 use crate::failure::Failure;
-use crate::print;
+use crate::{print, progress};
 
 /// Measures everything and prints it line by line, or as one JSON object.
 pub(crate) fn run(args: &TableArgs) -> Result<(), Failure> {
@@ -96,14 +96,8 @@ struct Report<'a> {
 
 impl<'a> Report<'a> {
     fn new(args: &'a TableArgs) -> Self {
-        let bar = (io::stderr().is_terminal() && !args.quiet).then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {msg}  {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            let lines = 3 + SHAPES.len() + WORKS.len() + 2;
-            ProgressBar::with_draw_target(Some(lines as u64), ProgressDrawTarget::stderr())
-                .with_style(style)
-                .with_message("measuring")
-        });
+        let lines = 3 + SHAPES.len() + WORKS.len() + 2;
+        let bar = progress::bar(lines as u64, args.quiet).map(|bar| bar.with_message("measuring"));
         Self {
             args,
             bar,

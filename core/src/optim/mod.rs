@@ -15,7 +15,7 @@
 //! `momentum`, `nesterov`, `rmsprop` (eps outside the root), `adam` and `adamw` (decay not through the gradient) are as in
 //! `PyTorch`. The scalars of a step, bias corrections included, are made in f64 by products only (no `powf`, whose last
 //! bit differs between platforms) and rounded to f32 once; square roots and quotients are IEEE 754's. A moment too small
-//! to matter becomes zero ([`update`](update())), so that no denormals arise where gradients vanish.
+//! to matter becomes zero ([`Step`]), so that no denormals arise where gradients vanish.
 //!
 //! References: Polyak 1964 and Sutskever et al. 2013 (momentum, Nesterov); Tieleman & Hinton 2012, lecture 6.5 (`RMSProp`);
 //! Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (`AdamW`).
@@ -29,7 +29,7 @@ mod update;
 
 pub use build::{Adam, AdamW, RmsProp, Sgd};
 pub use sweep::TINY_MOMENT;
-pub use update::{Descent, Update, update};
+pub use update::{Descent, Step, Update};
 
 use crate::choice;
 use crate::error::{Error, Kind};

@@ -4,9 +4,8 @@ use pulp::{Simd, WithSimd};
 
 use super::sweep::{flush, flush_square, sweep0, sweep1, sweep2};
 use super::{Optimizer, Penalty};
-use crate::isa::apart;
 
-/// The scalars of one step, in f32, ready for [`update`].
+/// The scalars of one step, in f32, ready for a [`Step`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Update {
     rule: Rule,
@@ -148,29 +147,22 @@ fn power(mut x: f64, mut n: u64) -> f64 {
     result
 }
 
-/// One step over equally long slices, a multiple of 16 floats: weights w, gradients g, moments m and v (empty if the
-/// optimiser does not keep them).
+/// One step over equally long slices, a multiple of 16 floats.
 ///
 /// A new m with |m| < 2^-100 and a new v below 2^-126 are stored as 0. Where w, g and the moments are 0 they stay so, so
 /// padding stays padding. Nothing is allocated, and elements do not see each other: any split of the slices gives the same.
-#[inline(always)]
-pub fn update<S: Simd>(
-    simd: S,
-    u: &Update,
-    w: &mut [f32],
-    g: &[f32],
-    m: &mut [f32],
-    v: &mut [f32],
-) {
-    apart(simd, Step { u, w, g, m, v });
-}
-
-struct Step<'a> {
-    u: &'a Update,
-    w: &'a mut [f32],
-    g: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The scalars of the step.
+    pub update: &'a Update,
+    /// Weights.
+    pub w: &'a mut [f32],
+    /// Gradients.
+    pub g: &'a [f32],
+    /// First moments; empty if the optimiser keeps none.
+    pub m: &'a mut [f32],
+    /// Second moments; empty if the optimiser keeps none.
+    pub v: &'a mut [f32],
 }
 
 impl WithSimd for Step<'_> {
@@ -178,13 +170,13 @@ impl WithSimd for Step<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { u, w, g, m, v } = self;
-        match u.rule {
+        let Self { update, w, g, m, v } = self;
+        match update.rule {
             Rule::Sgd { lr } => {
                 let minus_lr = simd.splat_f32s(-lr);
                 sweep0(
                     simd,
-                    u,
+                    update,
                     w,
                     g,
                     #[inline(always)]
@@ -199,7 +191,7 @@ impl WithSimd for Step<'_> {
                 );
                 sweep1(
                     simd,
-                    u,
+                    update,
                     w,
                     g,
                     m,
@@ -214,7 +206,7 @@ impl WithSimd for Step<'_> {
                 let (minus_lr, momentum) = (simd.splat_f32s(-lr), simd.splat_f32s(momentum));
                 sweep1(
                     simd,
-                    u,
+                    update,
                     w,
                     g,
                     m,
@@ -235,7 +227,7 @@ impl WithSimd for Step<'_> {
                 );
                 sweep1(
                     simd,
-                    u,
+                    update,
                     w,
                     g,
                     m,
@@ -263,7 +255,7 @@ impl WithSimd for Step<'_> {
                 let (shrink, eps) = (simd.splat_f32s(shrink), simd.splat_f32s(eps));
                 sweep2(
                     simd,
-                    u,
+                    update,
                     w,
                     g,
                     (m, v),

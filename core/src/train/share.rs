@@ -12,9 +12,9 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::isa::Isa;
+use crate::isa::{Isa, apart};
 use crate::nn::{Layer, Network};
-use crate::optim::{Descent, Optimizer, Update, update};
+use crate::optim::{Descent, Optimizer, Step, Update};
 use crate::team;
 use crate::tensor::gemm::{
     ColumnsByPanels, GROUP, Panels, Rows, Segment, Sink, SparseColumnsByPanels, SparsePiece, Sums,
@@ -120,14 +120,14 @@ impl Parameters {
         }
         let some = |moments: &'_ Aligned| if moments.is_empty() { 0..0 } else { at.clone() };
         let (of_m, of_v) = (some(&self.m), some(&self.v));
-        update(
-            simd,
-            step,
-            &mut self.value[at],
-            gradient,
-            &mut self.m[of_m],
-            &mut self.v[of_v],
-        );
+        let step = Step {
+            update: step,
+            w: &mut self.value[at],
+            g: gradient,
+            m: &mut self.m[of_m],
+            v: &mut self.v[of_v],
+        };
+        apart(simd, step);
     }
 }
 

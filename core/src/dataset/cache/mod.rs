@@ -205,7 +205,11 @@ impl Cache {
         }
         let block = map::map(&self.file).map_err(failed)?;
         let targets = self.layout.range().unwrap_or_default().end;
-        let targets = &(*block).as_ref()[targets..][..4 * self.layout.rows];
+        let targets = (*block)
+            .as_ref()
+            .get(targets..)
+            .and_then(|from| from.get(..4 * self.layout.rows))
+            .ok_or_else(|| damaged(&self.path, "it was cut short while it was read"))?;
         let targets = targets.as_chunks::<4>().0.iter().copied();
         let names = self.names.targets;
         let targets = if self.are_values {

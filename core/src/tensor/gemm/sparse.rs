@@ -9,8 +9,7 @@
 //! B that it reads in the first-level cache. [`SparseRowsByPanels`] takes a block of columns of A for some rows at a time;
 //! and as those come by it turns A to go by columns, for the other, the ends of their lists being in the cache too.
 //! [`SparseColumnsByPanels`] takes a pair of columns of A at a time, and has B copied so that the NP lines of a row lie
-//! side by side. Where all that becomes of the product is
-//! an addition, it takes only the pairs that are not zero.
+//! side by side. Where all that becomes of the product is an addition, it takes only the pairs that are not zero.
 
 use std::ops::Range;
 
