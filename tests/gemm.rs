@@ -59,6 +59,15 @@ fn every_edge_of_the_blocks_of_the_reduction() {
 fn wide_outputs_and_long_reductions_together() {
     check_everywhere([50, 300, 530]);
     check_everywhere([200, 130, 20]);
+    // So large that A is brought near, on one thread and by several; more columns than are packed at a time.
+    check_everywhere([261, 517, 30]);
+    check_everywhere([260, 2055, 9]);
+}
+
+#[test]
+fn small_right_sides_are_read_where_they_lie() {
+    check_everywhere([61, 50, 130]);
+    check_everywhere([41, 35, 700]);
 }
 
 #[test]
@@ -142,6 +151,13 @@ fn threads_do_not_change_a_bit() {
                 }
                 case.check(isa, 3, Output::Accumulate, &added);
             }
+        }
+    }
+    for form in [FORMS[0], FORMS[1]] {
+        let case = Case::uniform([267, 523, 519], form, 5);
+        let fresh = case.chain(false);
+        for threads in [1, 2] {
+            case.check(Isa::detect().unwrap(), threads, Output::Overwrite, &fresh);
         }
     }
 }

@@ -226,6 +226,11 @@ impl<'a> MatRef<'a> {
         }
     }
 
+    /// What lies from element (r, c) on; nothing past the last one.
+    pub(crate) fn data_from(&self, r: usize, c: usize) -> &'a [f32] {
+        &self.data[(r * self.stride + c).min(self.data.len())..]
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows

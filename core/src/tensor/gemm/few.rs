@@ -1,16 +1,19 @@
-//! C = A B for a few rows of A: a matrix times a vector, or nearly. Packing B would cost as much as the product, so its
+//! C = A B where packing B would not pay: for a few rows of A, a matrix times a vector or nearly; and for a small B. Its
 //! rows are read where they lie, 16 NP columns of each row at a time, for all rows of a tile at once.
 
 use pulp::{Simd, WithSimd};
 
-use super::blocking::KB;
+use super::blocking::{Caches, KB};
 use super::macrokernel::tiles;
 use super::microkernel;
 use crate::tensor::{LINE, MatMut, MatRef};
 
 /// Up to this many rows of A: with more, B packed once is read often enough to pay. An estimate: packing
 /// costs about a cycle a number, the product m / 16 cycles.
-pub(super) const FEW: usize = 8;
+const FEW: usize = 8;
+
+/// Up to this many rows a B that stays in the second-level cache is read where it lies; with more, one of the first level.
+const SOME: usize = 48;
 
 /// C = A B, or C += A B, for the columns of C that fill whole lines: `n / 16 * 16` of them.
 #[derive(Debug)]
@@ -22,9 +25,17 @@ pub(super) struct FewRows<'a> {
 }
 
 impl FewRows<'_> {
-    /// Whether the rows of B can be read in whole strides: the last one may end with its last column.
-    pub(super) fn can_read(b: MatRef<'_>) -> bool {
-        b.rows() > 0 && b.data().len() >= b.rows() * b.row_stride()
+    /// Whether B is small for so many rows of A, and can be read in whole strides: its last row may end with its last
+    /// column.
+    pub(super) fn fits(a: MatRef<'_>, b: MatRef<'_>) -> bool {
+        let size = b.rows() * b.row_stride();
+        let Caches { l1, l2, .. } = Caches::of_this_machine();
+        let most = match a.rows() {
+            m if m <= FEW => usize::MAX,
+            m if m <= SOME => l2 / 2,
+            _ => l1,
+        };
+        size > 0 && size_of::<f32>() * size <= most && size <= b.data().len()
     }
 }
 
@@ -34,23 +45,23 @@ impl WithSimd for FewRows<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
-            16 => self.run::<S, 1>(simd),
-            8 => self.run::<S, 2>(simd),
-            4 => self.run::<S, 4>(simd),
-            _ => self.run::<S, 16>(simd),
+            16 => self.run::<S, 1, 8>(simd),
+            8 => self.run::<S, 2, 6>(simd),
+            4 => self.run::<S, 4, 6>(simd),
+            _ => self.run::<S, 16, 1>(simd),
         }
     }
 }
 
 impl FewRows<'_> {
     #[inline(always)]
-    fn run<S: Simd, const PV: usize>(mut self, simd: S) {
-        for (i, size) in tiles(self.a.rows(), if const { PV == LINE } { 1 } else { 4 }) {
-            if const { PV == LINE } {
-                self.strip::<S, PV, 1, 1>(simd, i);
-            } else if size == 4 {
+    fn run<S: Simd, const PV: usize, const MR: usize>(mut self, simd: S) {
+        for (i, size) in tiles(self.a.rows(), MR) {
+            if size == MR {
+                self.strip::<S, PV, MR, 1>(simd, i);
+            } else if const { MR > 4 } && size == 4 {
                 self.strip::<S, PV, 4, 1>(simd, i);
-            } else {
+            } else if const { MR > 1 } {
                 self.strip::<S, PV, 1, 4>(simd, i);
             }
         }
@@ -84,7 +95,10 @@ impl FewRows<'_> {
         for pc in (0..k).step_by(KB) {
             let end = k.min(pc + KB);
             let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
-            let a = std::array::from_fn(|r| &self.a.row(i + r)[pc..end]);
+            let mut a: [&[f32]; MR] = [&[]; MR];
+            for (r, a) in a.iter_mut().enumerate() {
+                *a = &self.a.row(i + r)[pc..end];
+            }
             microkernel::rows_in_place(
                 simd,
                 a,
@@ -95,7 +109,7 @@ impl FewRows<'_> {
             );
             for (r, acc) in acc.into_iter().enumerate() {
                 let row = &mut self.c.row(i + r)[first..];
-                for (acc, c) in acc.into_iter().zip(row.chunks_exact_mut(LINE)) {
+                for (acc, c) in acc.into_iter().zip(row.as_chunks_mut().0) {
                     microkernel::store(simd, acc, c, self.add || pc > 0);
                 }
             }

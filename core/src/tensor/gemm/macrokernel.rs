@@ -176,38 +176,57 @@ impl RowsByPanels<'_> {
         let mut start = 0;
         for segment in self.segments {
             if let Some((from, to)) = overlap(start, segment.len, ps.start, ps.end) {
-                let rows = std::array::from_fn(|r| {
-                    &self.a[(i + r) * self.a_stride + start + from..][..to - from]
-                });
-                let panels =
-                    std::array::from_fn(|q| &segment.lines[(j + q) * segment.len..][from..to]);
+                let mut rows: [&[f32]; MR] = [&[]; MR];
+                for (r, row) in rows.iter_mut().enumerate() {
+                    *row = &self.a[(i + r) * self.a_stride + start + from..][..to - from];
+                }
+                let mut panels: [&[[f32; LINE]]; NP] = [&[]; NP];
+                for (q, panel) in panels.iter_mut().enumerate() {
+                    *panel = &segment.lines[(j + q) * segment.len..][from..to];
+                }
                 microkernel::rows(simd, rows, panels, &mut acc);
             }
             start += segment.len;
         }
         let add = self.add || ps.start > 0;
-        for (r, acc) in acc.into_iter().enumerate() {
-            for (q, acc) in acc.into_iter().enumerate() {
-                let first = (j + q) * LINE;
-                let c = &mut self.c[(i + r) * self.c_stride + first..];
-                let width = self.n - first;
-                if self.padded || width >= LINE {
+        let c = &mut self.c[i * self.c_stride + j * LINE..];
+        let width = self.n - j * LINE;
+        if self.padded || width >= NP * LINE {
+            for (acc, c) in acc.into_iter().zip(c.chunks_mut(self.c_stride)) {
+                for (acc, c) in acc.into_iter().zip(c.as_chunks_mut().0) {
                     microkernel::store(simd, acc, c, add);
-                } else {
-                    let mut line = [0.0; LINE];
-                    S::as_mut_simd_f32s(&mut line).0.copy_from_slice(&acc);
-                    store_some(&line, &mut c[..width], add);
                 }
             }
+        } else {
+            let mut lines = [[[0.0; LINE]; NP]; MR];
+            for (line, acc) in lines.as_flattened_mut().iter_mut().zip(acc.as_flattened()) {
+                S::as_mut_simd_f32s(line).0.copy_from_slice(acc);
+            }
+            store_some(
+                lines.as_flattened().as_flattened(),
+                NP * LINE,
+                c,
+                (self.c_stride, width),
+                add,
+            );
         }
     }
 }
 
-/// The numbers of a block's sum for which C has columns. (Apart, for one copy in place of one for every row of a tile.)
+/// The part of a tile, rows of `across` numbers, for which C has columns. (Apart: no tile but the last of a row has need of it.)
+#[cold]
 #[inline(never)]
-fn store_some(sum: &[f32; LINE], c: &mut [f32], add: bool) {
-    for (c, sum) in c.iter_mut().zip(sum) {
-        *c = if add { *c } else { 0.0 } + sum;
+fn store_some(
+    tile: &[f32],
+    across: usize,
+    c: &mut [f32],
+    (stride, width): (usize, usize),
+    add: bool,
+) {
+    for (sums, c) in tile.chunks_exact(across).zip(c.chunks_mut(stride)) {
+        for (c, sum) in c[..width].iter_mut().zip(sums) {
+            *c = if add { *c } else { 0.0 } + sum;
+        }
     }
 }
 

@@ -194,10 +194,10 @@ pub(super) fn zeros<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
 pub(super) fn store<S: Simd, const PV: usize>(
     simd: S,
     acc: [S::f32s; PV],
-    c: &mut [f32],
+    c: &mut [f32; LINE],
     add: bool,
 ) {
-    let c = S::as_mut_simd_f32s(&mut c[..LINE]).0;
+    let c = S::as_mut_simd_f32s(c).0;
     for j in 0..PV {
         let old = if add { c[j] } else { simd.splat_f32s(0.0) };
         c[j] = simd.add_f32s(old, acc[j]);

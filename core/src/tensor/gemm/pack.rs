@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::tensor::matrix::{Aligned, LINE, MatRef};
+use crate::tensor::matrix::{Aligned, LINE, MatRef, padded};
 
 /// One operand of a product: a matrix, or its transpose without moving it.
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +55,7 @@ impl Panels {
     /// The panels of that operand.
     pub fn pack(b: Operand<'_>) -> Self {
         let mut panels = Self::zeros(b.rows(), b.cols());
-        let mut lines = Vec::new();
-        pack_into(b, 0..panels.k, 0..panels.n, &mut lines);
-        panels.lines_mut().copy_from_slice(&lines);
+        pack_into(b, 0..b.rows(), 0..b.cols(), panels.lines_mut());
         panels
     }
 
@@ -87,40 +85,88 @@ impl Panels {
     }
 }
 
-/// Writes rows `ks` and columns `ns` of `b` as panels into `out`, which becomes ceil(|ns| / 16) * |ks| lines.
+/// Panels that are filled together: a row of B gives that many lines at a time.
+const TOGETHER: usize = 4;
+
+/// Writes rows `ks` and columns `ns` of `b` as panels into the first ceil(|ns| / 16) * |ks| lines of `out`.
 pub(super) fn pack_into(
     b: Operand<'_>,
     ks: Range<usize>,
     ns: Range<usize>,
-    out: &mut Vec<[f32; LINE]>,
+    out: &mut [[f32; LINE]],
 ) {
     let k = ks.len();
-    out.resize(ns.len().div_ceil(LINE) * k, [0.0; LINE]);
-    for (first, lines) in ns.clone().step_by(LINE).zip(out.chunks_exact_mut(k.max(1))) {
-        let width = LINE.min(ns.end - first);
+    if k == 0 {
+        return;
+    }
+    let groups = ns.clone().step_by(TOGETHER * LINE);
+    for (first, out) in groups.zip(out.chunks_mut(TOGETHER * k)) {
+        let width = (TOGETHER * LINE).min(ns.end - first);
         match b {
             Operand::Plain(b) => {
-                for (line, p) in lines.iter_mut().zip(ks.clone()) {
-                    let row = &b.data()[p * b.row_stride() + first..][..width];
-                    if let (Some(row), LINE) = (row.first_chunk::<LINE>(), width) {
-                        *line = *row;
-                    } else {
-                        line[..width].copy_from_slice(row);
-                        line[width..].fill(0.0);
+                for (p, step) in ks.clone().enumerate() {
+                    let row = &b.data()[step * b.row_stride() + first..][..width];
+                    let (lines, rest) = row.as_chunks::<LINE>();
+                    for (q, line) in lines.iter().enumerate() {
+                        out[q * k + p] = *line;
+                    }
+                    if !rest.is_empty() {
+                        let line = &mut out[lines.len() * k + p];
+                        line[..rest.len()].copy_from_slice(rest);
+                        line[rest.len()..].fill(0.0);
                     }
                 }
             }
             Operand::Transposed(b) => {
-                for j in 0..width {
-                    let row = &b.data()[(first + j) * b.row_stride() + ks.start..][..k];
-                    for (line, x) in lines.iter_mut().zip(row) {
-                        line[j] = *x;
+                for (j, lines) in (0..width).step_by(LINE).zip(out.chunks_exact_mut(k)) {
+                    let width = LINE.min(width - j);
+                    for i in 0..width {
+                        let row = &b.data()[(first + j + i) * b.row_stride() + ks.start..][..k];
+                        for (line, x) in lines.iter_mut().zip(row) {
+                            line[i] = *x;
+                        }
                     }
-                }
-                for line in lines {
-                    line[width..].fill(0.0);
+                    for line in lines {
+                        line[width..].fill(0.0);
+                    }
                 }
             }
         }
     }
 }
+
+/// Writes so many steps of some rows of `a` into `out`, row after row: gives the distance between them.
+pub(super) fn rows_into(
+    a: Operand<'_>,
+    rows: Range<usize>,
+    steps: Range<usize>,
+    out: &mut Vec<f32>,
+) -> usize {
+    // Whole lines and one more, lest the rows of a block of KB steps contend for the same places in a cache.
+    let stride = padded(steps.len()) + LINE;
+    out.resize(rows.len() * stride, 0.0);
+    match a {
+        Operand::Plain(a) => {
+            for (row, r) in out.chunks_exact_mut(stride).zip(rows) {
+                let from = &a.row(r)[steps.clone()];
+                row[..from.len()].copy_from_slice(from);
+            }
+        }
+        Operand::Transposed(a) => {
+            let firsts = rows.clone().step_by(TURNED_TOGETHER);
+            for (first, out) in firsts.zip(out.chunks_mut(TURNED_TOGETHER * stride)) {
+                let columns = first..rows.end.min(first + TURNED_TOGETHER);
+                for (p, step) in steps.clone().enumerate() {
+                    let line = &a.row(step)[columns.clone()];
+                    for (row, x) in out.chunks_exact_mut(stride).zip(line) {
+                        row[p] = *x;
+                    }
+                }
+            }
+        }
+    }
+    stride
+}
+
+/// Rows that are written at a time: few enough for the ends of all to be near.
+const TURNED_TOGETHER: usize = 8;

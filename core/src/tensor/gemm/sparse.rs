@@ -99,9 +99,11 @@ impl SparseRowsByPanels<'_> {
             for segment in self.segments {
                 if let Some((from, to)) = overlap(start, segment.len, pc, pc + KB) {
                     // Where there are fewer panels than NP the last one is read more than once.
-                    let panels = std::array::from_fn(|q| {
-                        &segment.lines[(j + q.min(count - 1)) * segment.len..][..segment.len]
-                    });
+                    let mut panels: [&[[f32; LINE]]; NP] = [&[]; NP];
+                    for (q, panel) in panels.iter_mut().enumerate() {
+                        let j = j + q.min(count - 1);
+                        *panel = &segment.lines[j * segment.len..][..segment.len];
+                    }
                     for first in (from..to).step_by(columns) {
                         let end = start + to.min(first.saturating_add(columns));
                         for ((r, done), acc) in rows.clone().zip(&mut done).zip(&mut sums) {
