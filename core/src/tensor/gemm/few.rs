@@ -25,13 +25,14 @@ pub(super) struct FewRows<'a> {
 }
 
 impl FewRows<'_> {
-    /// Whether B is small for so many rows of A, and can be read in whole strides: its last row may end with its last
-    /// column.
-    pub(super) fn fits(a: MatRef<'_>, b: MatRef<'_>) -> bool {
+    /// Whether B is small for so many rows of A, with no work for several threads, and can be read in whole strides: its
+    /// last row may end with its last column.
+    pub(super) fn fits(a: MatRef<'_>, b: MatRef<'_>, threads: usize) -> bool {
         let size = b.rows() * b.row_stride();
         let Caches { l1, l2, .. } = Caches::of_this_machine();
         let most = match a.rows() {
             m if m <= FEW => usize::MAX,
+            _ if threads > 1 => 0,
             m if m <= SOME => l2 / 2,
             _ => l1,
         };

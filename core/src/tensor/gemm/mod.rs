@@ -13,6 +13,7 @@
 //! (`macrokernel`, `blocking`). Overwriting never reads C, which may hold NaN.
 
 mod blocking;
+mod claims;
 mod epilogue;
 mod few;
 mod macrokernel;
@@ -78,9 +79,9 @@ pub fn gemm(
     if m == 0 || n == 0 {
         return;
     }
-    let mut c = c;
+    let (mut c, threads) = (c, product::threads_that_pay(threads, [m, k, n]));
     if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
-        && FewRows::fits(a, b)
+        && FewRows::fits(a, b, threads)
     {
         few_rows(isa, a, b, &mut c, output);
         return;

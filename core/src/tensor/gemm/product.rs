@@ -1,5 +1,5 @@
-//! The product of [`gemm`](super::gemm()) on some threads: each owns rows of C; they pack a block of B together, then each
-//! multiplies its rows of A by it.
+//! The product of [`gemm`](super::gemm()) on some threads: block by block of B they pack it, part by part, then multiply
+//! rows of A by it, each thread taking the next part or the next rows as soon as it is free.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use pulp::Simd;
 
 use super::blocking::{Caches, KB, columns_in_l2};
+use super::claims::{Alarm, Claims, Guard};
 use super::epilogue::Epilogue;
 use super::macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink};
 use super::{BiasActivation, Operand, Output, pack};
@@ -14,10 +15,10 @@ use crate::isa::Isa;
 use crate::team::{self, Broken, Member};
 use crate::tensor::matrix::{Aligned, LINE, MatMut, padded};
 
-/// Work below which a further thread does not pay: it takes some 20 microseconds to start one.
-const MULTIPLY_ADDS_PER_THREAD: usize = 3 << 19;
+/// Work below which a further thread does not pay: some 50 microseconds pass until it begins.
+const MULTIPLY_ADDS_PER_THREAD: usize = 4 << 20;
 
-/// Columns of B that several threads pack together before each multiplies its rows: 4 MiB, for the third-level cache.
+/// Columns of B in a block for several threads or for large products: 4 MiB, for the third-level cache.
 const SHARED_COLUMNS: usize = 2048;
 
 /// Up to this many columns of B a transposed A is read where it lies: to bring it into rows costs a cycle a number, the
@@ -34,7 +35,34 @@ const TALL: usize = 256;
 /// So many rows, which then lie in the second-level cache.
 const NEAR_ROWS: usize = 96;
 
-/// C = A B in one of the forms of [`Output`], on at most `threads` threads.
+/// Cuts the rows of C into what a thread takes at a time: first many, then fewer and fewer, for none to be waited for long
+/// at the end (Polychronopoulos & Kuck 1987).
+fn cut(c: MatMut<'_>, threads: usize) -> Vec<Mutex<(Range<usize>, &mut [f32])>> {
+    let (m, stride) = (c.rows(), c.row_stride());
+    let (mut rest, mut pieces, mut first) = (c.into_data(), Vec::new(), 0);
+    while first < m {
+        let left = m - first;
+        let share = match threads {
+            1 => left,
+            _ => (left / (2 * threads))
+                .next_multiple_of(GROUP)
+                .max(GROUP)
+                .min(left),
+        };
+        let (piece, tail) = rest.split_at_mut((share * stride).min(rest.len()));
+        pieces.push(Mutex::new((first..first + share, piece)));
+        (rest, first) = (tail, first + share);
+    }
+    pieces
+}
+
+/// So many of the threads as have enough to do.
+pub(super) fn threads_that_pay(threads: usize, [m, k, n]: [usize; 3]) -> usize {
+    let pay = m * k * n / MULTIPLY_ADDS_PER_THREAD;
+    threads.min(pay).clamp(1, team::MOST_THREADS)
+}
+
+/// C = A B in one of the forms of [`Output`], on `threads` threads.
 pub(super) fn multiply(
     isa: Isa,
     threads: usize,
@@ -43,127 +71,132 @@ pub(super) fn multiply(
     c: MatMut<'_>,
     output: Output<'_>,
 ) {
-    let (m, k, n) = (a.rows(), a.cols(), b.cols());
-    let pays = (m * k * n) / MULTIPLY_ADDS_PER_THREAD;
-    let threads = threads.min(pays).clamp(1, team::MOST_THREADS);
-    // Shares of rows that whole tiles fill.
-    let share = m.div_ceil(threads).next_multiple_of(4);
+    let (m, n) = (a.rows(), b.cols());
+    let alone = threads == 1;
     let stride = c.row_stride();
-    let rows = c
-        .into_data()
-        .chunks_mut(share * stride)
-        .zip((0..m).step_by(share));
+    let part = columns_in_l2(Caches::of_this_machine());
+    let is_large = n > WIDE && m > TALL;
+    // Alone with a part of B that it has packed, a thread has it in its second-level cache.
+    let across = match a {
+        Operand::Plain(_) if alone && !is_large => part,
+        _ => SHARED_COLUMNS.next_multiple_of(part),
+    };
     let product = Product {
         isa,
         a,
         b,
         output,
         stride,
-        rows: rows
-            .map(|(c, first)| Mutex::new((first..m.min(first + share), c)))
-            .collect(),
-        parts: (0..m.div_ceil(share))
+        is_large,
+        part,
+        parts: (0..across.min(n).div_ceil(part))
             .map(|_| RwLock::new(Aligned::zeroed(0)))
             .collect(),
+        rows: cut(c, threads),
+        alarm: Alarm::default(),
     };
+    let blocks = product.blocks(across);
     // A broken team means a panic, which `team::run` passes on.
-    let work = |member: Member<'_>| {
-        let _: Result<(), Broken> = product.work(&member);
+    let work = |_: Member<'_>| {
+        let _guard = Guard(&product.alarm);
+        let mut room = Vec::new();
+        let _: Result<(), Broken> = blocks
+            .iter()
+            .try_for_each(|block| product.work(block, &mut room));
     };
-    team::run(product.parts.len(), work, work);
+    team::run(threads, work, work);
 }
 
-/// What the threads of one product share: each owns some rows of C and packs a part of each block of B.
+/// What the threads of one product share.
 struct Product<'a> {
     isa: Isa,
     a: Operand<'a>,
     b: Operand<'a>,
     output: Output<'a>,
     stride: usize,
-    rows: Vec<Mutex<(Range<usize>, &'a mut [f32])>>,
+    /// Whether to bring A near pays even where its rows could be read as they lie. (Where there are few, a part of B that
+    /// has just been packed had better stay in the second-level cache.)
+    is_large: bool,
+    /// Columns in one part of a block of B, and the parts, packed.
+    part: usize,
     parts: Vec<RwLock<Aligned>>,
+    rows: Vec<Mutex<(Range<usize>, &'a mut [f32])>>,
+    alarm: Alarm,
 }
 
-/// A block of B, packed: steps of the reduction; and by parts, columns of C.
-struct Block<'a> {
+/// A block of B: columns and steps of the reduction; its parts are packed, then rows of A are multiplied by it.
+struct Block {
+    columns: Range<usize>,
     steps: Range<usize>,
-    parts: Vec<(Range<usize>, &'a [[f32; LINE]])>,
     add: bool,
+    is_last: bool,
+    packing: Claims,
+    multiplying: Claims,
 }
 
 impl Product<'_> {
-    fn work(&self, member: &Member<'_>) -> Result<(), Broken> {
+    /// The blocks of B, each of so many columns, in the order in which their products are added.
+    fn blocks(&self, across: usize) -> Vec<Block> {
         let (k, n) = (self.b.rows(), self.b.cols());
-        let mut own = self.rows[member.index()]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let (rows, c) = &mut *own;
         let accumulate = matches!(self.output, Output::Accumulate);
-        let mut room = Vec::new();
-        let nc = match self.a {
-            // Alone with its block of B, a thread has it in its second-level cache.
-            Operand::Plain(_) if member.size() == 1 && !self.is_large() => {
-                columns_in_l2(Caches::of_this_machine())
-            }
-            _ => SHARED_COLUMNS,
-        };
-        for jc in (0..n).step_by(nc) {
-            let part = |index| {
-                let share = team::share(nc.min(n - jc), LINE, index, member.size());
-                jc + share.start..jc + share.end
-            };
-            // Without a reduction the product is zero, and is still to be written.
-            for pc in (0..k.max(1)).step_by(KB) {
-                let steps = pc..k.min(pc + KB);
-                self.pack(member.index(), steps.clone(), part(member.index()));
-                member.wait()?;
-                let locks: Vec<_> = self
-                    .parts
-                    .iter()
-                    .map(|part| part.read().unwrap_or_else(PoisonError::into_inner))
-                    .collect();
-                let parts = locks.iter().enumerate();
-                let block = Block {
-                    parts: parts
-                        .map(|(i, lock)| (part(i), lock.as_chunks().0))
-                        .collect(),
-                    steps,
+        let columns = (0..n).step_by(across).map(|jc| jc..n.min(jc + across));
+        columns
+            .flat_map(|columns| {
+                // Without a reduction the product is zero, and is still to be written.
+                (0..k.max(1)).step_by(KB).map(move |pc| Block {
+                    packing: Claims::new(columns.len().div_ceil(self.part)),
+                    multiplying: Claims::new(self.rows.len()),
+                    is_last: columns.end == n && pc + KB >= k,
+                    columns: columns.clone(),
+                    steps: pc..k.min(pc + KB),
                     add: accumulate || pc > 0,
-                };
-                self.multiply(rows, c, &block, &mut room);
-                drop(locks);
-                member.wait()?;
-            }
-        }
-        if let Output::Activate(bias, activation) = self.output {
-            let c = MatMut::new(c, rows.len(), n, self.stride);
-            self.isa.dispatch(BiasActivation {
-                c,
-                bias,
-                activation,
-                line: &mut Aligned::zeroed(padded(n)),
-            });
-        }
-        Ok(())
+                })
+            })
+            .collect()
     }
 
-    /// Packs a part of B.
-    fn pack(&self, index: usize, steps: Range<usize>, columns: Range<usize>) {
-        let mut lines = self.parts[index]
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let len = padded(columns.len()) * steps.len();
-        if lines.len() < len {
-            *lines = Aligned::zeroed(len);
-        }
-        pack::pack_into(self.b, steps, columns, lines.as_chunks_mut().0);
+    /// The columns of a part.
+    fn columns(&self, block: &Block, index: usize) -> Range<usize> {
+        let first = block.columns.start + index * self.part;
+        first..block.columns.end.min(first + self.part)
+    }
+
+    /// As much of a block as falls to this thread.
+    fn work(&self, block: &Block, room: &mut Vec<f32>) -> Result<(), Broken> {
+        block.packing.work(&self.alarm, |index| {
+            let mut lines = self.parts[index]
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            let (steps, columns) = (block.steps.clone(), self.columns(block, index));
+            let len = padded(columns.len()) * steps.len();
+            if lines.len() < len {
+                *lines = Aligned::zeroed(len);
+            }
+            pack::pack_into(self.b, steps, columns, lines.as_chunks_mut().0);
+        })?;
+        block.multiplying.work(&self.alarm, |index| {
+            let mut rows = self.rows[index]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let (rows, c) = &mut *rows;
+            self.multiply(rows, c, block, room);
+            if let (Output::Activate(bias, activation), true) = (self.output, block.is_last) {
+                let n = self.b.cols();
+                self.isa.dispatch(BiasActivation {
+                    c: MatMut::new(c, rows.len(), n, self.stride),
+                    bias,
+                    activation,
+                    line: &mut Aligned::zeroed(padded(n)),
+                });
+            }
+        })
     }
 
     /// These rows of A times a block of B, into or onto these rows of C.
-    fn multiply(&self, rows: &Range<usize>, c: &mut [f32], block: &Block<'_>, room: &mut Vec<f32>) {
+    fn multiply(&self, rows: &Range<usize>, c: &mut [f32], block: &Block, room: &mut Vec<f32>) {
         let steps = &block.steps;
         match self.a {
-            Operand::Plain(a) if !self.is_large() => {
+            Operand::Plain(a) if !self.is_large => {
                 let a = (a.data_from(rows.start, steps.start), a.row_stride());
                 self.by_rows(a, rows.len(), c, block);
             }
@@ -183,23 +216,13 @@ impl Product<'_> {
         }
     }
 
-    /// Whether to bring A near pays even where its rows could be read as they lie. (Where there are few, a block of B
-    /// that has just been packed had better stay in the second-level cache.)
-    fn is_large(&self) -> bool {
-        self.b.cols() > WIDE && self.a.rows() > TALL
-    }
-
     /// So many rows of A, a stride apart.
-    fn by_rows(
-        &self,
-        (a, a_stride): (&[f32], usize),
-        rows: usize,
-        c: &mut [f32],
-        block: &Block<'_>,
-    ) {
-        for (columns, lines) in &block.parts {
+    fn by_rows(&self, (a, a_stride): (&[f32], usize), rows: usize, c: &mut [f32], block: &Block) {
+        for (index, lines) in self.parts.iter().enumerate() {
+            let lines = lines.read().unwrap_or_else(PoisonError::into_inner);
+            let columns = self.columns(block, index);
             if columns.is_empty() {
-                continue;
+                break;
             }
             self.isa.dispatch(RowsByPanels {
                 a,
@@ -207,7 +230,7 @@ impl Product<'_> {
                 rows,
                 segments: &[Segment {
                     len: block.steps.len(),
-                    lines,
+                    lines: lines.as_chunks().0,
                 }],
                 c: &mut c[columns.start..],
                 c_stride: self.stride,
@@ -225,12 +248,14 @@ impl Product<'_> {
         (a, stride): (&[f32], usize),
         rows: &Range<usize>,
         c: &mut [f32],
-        block: &Block<'_>,
+        block: &Block,
         packed: &mut [f32],
     ) {
-        for (columns, lines) in &block.parts {
+        for (index, lines) in self.parts.iter().enumerate() {
+            let lines = lines.read().unwrap_or_else(PoisonError::into_inner);
+            let columns = self.columns(block, index);
             if columns.is_empty() {
-                continue;
+                break;
             }
             let (m, n) = (rows.len(), columns.len());
             self.isa.dispatch(ColumnsByPanels {
@@ -238,7 +263,7 @@ impl Product<'_> {
                     a,
                     stride,
                     len: block.steps.len(),
-                    lines,
+                    lines: lines.as_chunks().0,
                 }],
                 columns: rows.clone(),
                 panels: n.div_ceil(LINE),
