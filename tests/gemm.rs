@@ -139,7 +139,7 @@ fn long_reductions_stay_within_the_bound() {
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    // Enough work for each of eight threads to be used; neither side a multiple of any tile.
+    // Enough work for four threads; neither side a multiple of any tile.
     let shape = [203, 167, 523];
     for form in FORMS {
         for gap in [0, 5] {
@@ -173,7 +173,8 @@ fn more_threads_than_rows_are_no_harm() {
 
 #[test]
 fn bias_and_exact_activations_have_the_bits_of_the_formula() {
-    for shape in [[1, 10, 784], [13, 17, 30], [50, 64, 520]] {
+    // The last one in several blocks of columns.
+    for shape in [[1, 10, 784], [13, 17, 30], [50, 64, 520], [70, 300, 40]] {
         for (form, gap) in [(FORMS[0], 0), (FORMS[0], 5), (FORMS[1], 0), (FORMS[2], 5)] {
             let case = Case::uniform(shape, form, gap);
             let n = shape[1];

@@ -76,6 +76,10 @@ impl Barrier {
         } else {
             self.await_change(generation);
         }
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Broken> {
         if self.broken.load(Ordering::Acquire) {
             Err(Broken)
         } else {
@@ -141,6 +145,15 @@ impl Member<'_> {
     /// How many members there are.
     pub fn size(&self) -> usize {
         self.barrier.size
+    }
+
+    /// Whether all the others are still at work, or through with it.
+    ///
+    /// # Errors
+    /// When another member has panicked.
+    #[inline]
+    pub fn check(&self) -> Result<(), Broken> {
+        self.barrier.check()
     }
 
     /// Waits for all the others; what each wrote before is seen by all after.

@@ -1,9 +1,9 @@
 //! Units of work of which each thread takes the next as soon as it is free: one that starts late, or whose core is busy
 //! with something else, takes fewer.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::team::Broken;
+use crate::team::{Broken, Member};
 
 /// Polls before a waiting thread lets others run: some microseconds.
 const SPINS: usize = 1024;
@@ -29,8 +29,12 @@ impl Claims {
     /// after.
     ///
     /// # Errors
-    /// When another thread has raised the alarm.
-    pub(super) fn work(&self, alarm: &Alarm, mut unit: impl FnMut(usize)) -> Result<(), Broken> {
+    /// When another member of the team has panicked.
+    pub(super) fn work(
+        &self,
+        member: &Member<'_>,
+        mut unit: impl FnMut(usize),
+    ) -> Result<(), Broken> {
         loop {
             let index = self.taken.fetch_add(1, Ordering::Relaxed);
             if index >= self.all {
@@ -41,9 +45,7 @@ impl Claims {
         }
         let mut polls = 0;
         while self.done.load(Ordering::Acquire) < self.all {
-            if alarm.0.load(Ordering::Acquire) {
-                return Err(Broken);
-            }
+            member.check()?;
             polls += 1;
             if polls < SPINS {
                 std::hint::spin_loop();
@@ -55,36 +57,31 @@ impl Claims {
     }
 }
 
-/// Whether a thread has left its unit undone.
-#[derive(Debug, Default)]
-pub(super) struct Alarm(AtomicBool);
-
-/// Raises the alarm when its thread leaves by a panic.
-pub(super) struct Guard<'a>(pub(super) &'a Alarm);
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.0.store(true, Ordering::Release);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    use super::{Alarm, Claims, Guard};
-    use crate::team;
+    use super::Claims;
+    use crate::team::{self, Broken, Member};
 
     #[test]
     fn every_unit_is_done_once_and_before_anybody_goes_on() {
-        let claims: Vec<_> = (0..50).map(|_| Claims::new(7)).collect();
-        let counts: Vec<_> = (0..350).map(|_| AtomicU32::new(0)).collect();
-        let alarm = Alarm::default();
-        let work = |_: team::Member<'_>| {
-            for (claims, counts) in claims.iter().zip(counts.chunks(7)) {
-                let done = claims.work(&alarm, |unit| {
+        const UNITS: usize = 7;
+        let rounds: Vec<_> = (0..500).map(|_| Claims::new(UNITS)).collect();
+        let counts: Vec<_> = (0..500 * UNITS).map(|_| AtomicU32::new(0)).collect();
+        let begun = AtomicU32::new(0);
+        let work = |member: Member<'_>| {
+            let mut is_first = true;
+            for (claims, counts) in rounds.iter().zip(counts.chunks(UNITS)) {
+                let done = claims.work(&member, |unit| {
+                    // Whoever comes first keeps its unit until another has one: nobody does everything alone.
+                    if std::mem::take(&mut is_first) {
+                        begun.fetch_add(1, Ordering::Relaxed);
+                        while begun.load(Ordering::Relaxed) < 2 {
+                            std::thread::yield_now();
+                        }
+                    }
                     counts[unit].fetch_add(1, Ordering::Relaxed);
                 });
                 assert!(done.is_ok());
@@ -96,14 +93,26 @@ mod tests {
 
     #[test]
     fn a_panic_releases_those_who_wait() {
-        let (claims, alarm) = (Claims::new(2), Alarm::default());
-        let work = |_: team::Member<'_>| {
-            let _guard = Guard(&alarm);
-            let _ = claims.work(&alarm, |unit| assert_eq!(unit, 0, "as planned"));
+        let (claims, begun, released) = (
+            Claims::new(2),
+            AtomicBool::new(false),
+            AtomicBool::new(false),
+        );
+        let work = |member: Member<'_>| {
+            let done = claims.work(&member, |unit| {
+                if unit == 1 {
+                    begun.store(true, Ordering::Release);
+                    panic!("as planned");
+                }
+                // Whoever has the first unit keeps it until another has the second one.
+                while !begun.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+            });
+            released.store(done == Err(Broken), Ordering::Release);
         };
-        let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            team::run(2, work, work);
-        }));
+        let run = catch_unwind(AssertUnwindSafe(|| team::run(2, work, work)));
         assert!(run.is_err());
+        assert!(released.load(Ordering::Acquire));
     }
 }

@@ -114,6 +114,15 @@ impl RowsByPanels<'_> {
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize>(mut self, simd: S) {
         let panels = self.n.div_ceil(LINE);
+        // A tile writes what there is of C: too little is told here.
+        let across = if self.padded { panels * LINE } else { self.n };
+        assert!(
+            self.rows == 0 || (self.rows - 1) * self.c_stride + across <= self.c.len(),
+            "{} rows of {across}, {} apart, in {} floats",
+            self.rows,
+            self.c_stride,
+            self.c.len()
+        );
         let k = self
             .segments
             .iter()

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use pulp::Simd;
 
 use super::blocking::{Caches, KB, columns_in_l2};
-use super::claims::{Alarm, Claims, Guard};
+use super::claims::Claims;
 use super::epilogue::Epilogue;
 use super::macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink};
 use super::{BiasActivation, Operand, Output, pack};
@@ -93,16 +93,14 @@ pub(super) fn multiply(
             .map(|_| RwLock::new(Aligned::zeroed(0)))
             .collect(),
         rows: cut(c, threads),
-        alarm: Alarm::default(),
     };
     let blocks = product.blocks(across);
     // A broken team means a panic, which `team::run` passes on.
-    let work = |_: Member<'_>| {
-        let _guard = Guard(&product.alarm);
+    let work = |member: Member<'_>| {
         let mut room = Vec::new();
         let _: Result<(), Broken> = blocks
             .iter()
-            .try_for_each(|block| product.work(block, &mut room));
+            .try_for_each(|block| product.work(&member, block, &mut room));
     };
     team::run(threads, work, work);
 }
@@ -121,7 +119,6 @@ struct Product<'a> {
     part: usize,
     parts: Vec<RwLock<Aligned>>,
     rows: Vec<Mutex<(Range<usize>, &'a mut [f32])>>,
-    alarm: Alarm,
 }
 
 /// A block of B: columns and steps of the reduction; its parts are packed, then rows of A are multiplied by it.
@@ -162,8 +159,8 @@ impl Product<'_> {
     }
 
     /// As much of a block as falls to this thread.
-    fn work(&self, block: &Block, room: &mut Vec<f32>) -> Result<(), Broken> {
-        block.packing.work(&self.alarm, |index| {
+    fn work(&self, member: &Member<'_>, block: &Block, room: &mut Vec<f32>) -> Result<(), Broken> {
+        block.packing.work(member, |index| {
             let mut lines = self.parts[index]
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
@@ -174,7 +171,7 @@ impl Product<'_> {
             }
             pack::pack_into(self.b, steps, columns, lines.as_chunks_mut().0);
         })?;
-        block.multiplying.work(&self.alarm, |index| {
+        block.multiplying.work(member, |index| {
             let mut rows = self.rows[index]
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
@@ -216,21 +213,28 @@ impl Product<'_> {
         }
     }
 
-    /// So many rows of A, a stride apart.
-    fn by_rows(&self, (a, a_stride): (&[f32], usize), rows: usize, c: &mut [f32], block: &Block) {
+    /// The columns and the lines of each part of a block, all of which are packed.
+    fn each_part(&self, block: &Block, mut each: impl FnMut(Range<usize>, &[[f32; LINE]])) {
         for (index, lines) in self.parts.iter().enumerate() {
-            let lines = lines.read().unwrap_or_else(PoisonError::into_inner);
             let columns = self.columns(block, index);
             if columns.is_empty() {
                 break;
             }
+            let lines = lines.read().unwrap_or_else(PoisonError::into_inner);
+            each(columns, lines.as_chunks().0);
+        }
+    }
+
+    /// So many rows of A, a stride apart.
+    fn by_rows(&self, (a, a_stride): (&[f32], usize), rows: usize, c: &mut [f32], block: &Block) {
+        self.each_part(block, |columns, lines| {
             self.isa.dispatch(RowsByPanels {
                 a,
                 a_stride,
                 rows,
                 segments: &[Segment {
                     len: block.steps.len(),
-                    lines: lines.as_chunks().0,
+                    lines,
                 }],
                 c: &mut c[columns.start..],
                 c_stride: self.stride,
@@ -239,7 +243,7 @@ impl Product<'_> {
                 add: block.add,
                 epilogue: Epilogue::default(),
             });
-        }
+        });
     }
 
     /// Rows of A that are columns of what lies there, rows a stride apart.
@@ -251,19 +255,14 @@ impl Product<'_> {
         block: &Block,
         packed: &mut [f32],
     ) {
-        for (index, lines) in self.parts.iter().enumerate() {
-            let lines = lines.read().unwrap_or_else(PoisonError::into_inner);
-            let columns = self.columns(block, index);
-            if columns.is_empty() {
-                break;
-            }
+        self.each_part(block, |columns, lines| {
             let (m, n) = (rows.len(), columns.len());
             self.isa.dispatch(ColumnsByPanels {
                 pieces: &[Rows {
                     a,
                     stride,
                     len: block.steps.len(),
-                    lines: lines.as_chunks().0,
+                    lines,
                 }],
                 columns: rows.clone(),
                 panels: n.div_ceil(LINE),
@@ -274,7 +273,7 @@ impl Product<'_> {
                     add: block.add,
                 },
             });
-        }
+        });
     }
 }
 
