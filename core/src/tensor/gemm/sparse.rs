@@ -53,7 +53,7 @@ impl WithSimd for SparseRowsByPanels<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
-            16 => self.run::<S, 1, 8>(simd),
+            16 => self.run::<S, 1, 4>(simd),
             8 => self.run::<S, 2, 4>(simd),
             4 => self.run::<S, 4, 4>(simd),
             _ => self.run::<S, 16, 1>(simd),
