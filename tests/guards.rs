@@ -16,10 +16,11 @@ use mlp_core::optim::{Adam, Optimizer, Penalty, Sgd, Step};
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
 use mlp_core::tensor::gemm::{
     ColumnsByPanels, Epilogue, GROUP, KB, Operand, Output, Rows, RowsByPanels, Segment, Sink,
-    SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, gemm, room_for_lines,
+    SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, gemm, room_for_lines, room_for_rows,
 };
+use mlp_core::tensor::matrix::Aligned;
 use mlp_core::tensor::reduce::{dot16, max16, sum16};
-use mlp_core::tensor::sparse::{SparseColumns, SparseRows};
+use mlp_core::tensor::sparse::{STRIP, SparseRows, mask_of};
 use mlp_core::tensor::{LINE, MatMut, MatRef, padded};
 use mlp_core::{Isa, Scaling, ScalingKind};
 use oracle::rng::Rng;
@@ -88,9 +89,17 @@ fn products_in_every_form() {
     }
 }
 
-/// Every second pair of columns of A.
-fn pairs(k: usize) -> impl ExactSizeIterator<Item = u16> + Clone {
-    (0..k.div_ceil(2)).step_by(2).map(|pair| pair as u16)
+/// Rows of A in which every second pair of columns is not zero, turned.
+fn sparse_rows(rows: usize, cols: usize) -> SparseRows {
+    let row: Vec<f32> = (0..cols).map(|c| [0.5, -0.25, 0.0, 0.0][c % 4]).collect();
+    let mut mask = vec![0; cols.div_ceil(STRIP)];
+    mask_of(Isa::SCALAR, &row, &mut mask);
+    let mut sparse = SparseRows::of_floats(rows, cols);
+    for _ in 0..rows {
+        sparse.push_floats(&row, &mask, |_, part, kept| kept.copy_from_slice(part));
+    }
+    sparse.turn(Isa::SCALAR);
+    sparse
 }
 
 /// Adds the strips up.
@@ -113,14 +122,7 @@ fn tiles_on_packed_panels() {
             let segments = &[Segment { len: k, lines }];
             let a = noise(&mut rng, m * k, against);
             let bias = noise(&mut rng, width, against);
-            let mut sparse = SparseRows::with_capacity(m, m * k);
-            for _ in 0..m {
-                sparse.push(
-                    &pairs(k).collect::<Vec<_>>(),
-                    pairs(k).map(|_| [0.5, -0.25]),
-                );
-                sparse.end_at(k);
-            }
+            let sparse = sparse_rows(m, k);
             for isa in Isa::available() {
                 let mut c = noise(&mut rng, m * width, against);
                 let mut z = noise(&mut rng, m * width, against);
@@ -142,8 +144,9 @@ fn tiles_on_packed_panels() {
                 });
                 isa.dispatch(SparseRowsByPanels {
                     a: &sparse,
-                    turned: None,
                     segments,
+                    meanwhile: None,
+                    room: &mut Aligned::zeroed(room_for_rows(m)),
                     c: &mut c,
                     c_stride: width,
                     n,
@@ -161,14 +164,7 @@ fn tiles_down_columns() {
     for [m, n, k] in SHAPES {
         for against in SIDES {
             // A is k x m, the product A^T B; the sparse one wants at most a block of the reduction.
-            let mut sparse = SparseColumns::new(m, k);
-            for r in 0..k.min(KB) {
-                for pair in pairs(m) {
-                    let second = usize::from(pair) * 2 + 1 < m;
-                    let values = [0.5, if second { -0.25 } else { 0.0 }];
-                    sparse.push(usize::from(pair), (r as u32, values));
-                }
-            }
+            let sparse = sparse_rows(k.min(KB), m);
             let a = noise(&mut rng, k * m, against);
             let lines = noise(&mut rng, k * padded(n), against);
             let piece = Rows {
@@ -191,12 +187,11 @@ fn tiles_down_columns() {
                     isa.dispatch(SparseColumnsByPanels {
                         pieces: &[SparsePiece {
                             a: &sparse,
-                            len: k,
                             lines: piece.lines,
                         }],
                         columns: 0..m,
                         panels: n.div_ceil(LINE),
-                        room: &mut Vec::with_capacity(room_for_lines(k, n.div_ceil(LINE))),
+                        room: &mut Aligned::zeroed(room_for_lines(k, 1)),
                         sink: Total(&mut total),
                     });
                 }

@@ -112,6 +112,26 @@ impl Isa {
     }
 }
 
+/// Has the cache fetch the line of `place`, if this CPU can be told to, without waiting for it.
+#[inline(always)]
+pub fn prefetch<T>(isa: Isa, place: &T) {
+    match isa.0 {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Token::V3(simd) => fetch(simd.sse, place),
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Token::V4(simd) => fetch(simd.sse, place),
+        _ => {}
+    }
+}
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+#[inline(always)]
+fn fetch<T>(sse: pulp::core_arch::x86::Sse, place: &T) {
+    /// Into the second-level cache: `_MM_HINT_T1`.
+    const NEAR: i32 = 2;
+    sse._mm_prefetch::<NEAR>(std::ptr::from_ref(place).cast());
+}
+
 /// Runs `op` from within a kernel as a function of its own: one copy for all the kernels that use it, where a copy in
 /// each would cost more to compile than the call costs to make.
 #[inline(never)]

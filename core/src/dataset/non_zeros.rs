@@ -1,148 +1,135 @@
-//! Inputs that are mostly zero, without their zeros: for products that skip them.
+//! Which numbers of the inputs are not zero, where most are: for products that skip the others.
 
 use std::hint::black_box;
 
 use pulp::{Simd, WithSimd};
 
 use crate::dataset::Inputs;
-use crate::dataset::inputs::Values;
+use crate::dataset::inputs::{Row, Values};
 use crate::dataset::scaling::Affine;
-use crate::isa::Isa;
-use crate::tensor::sparse::{MOST_COLUMNS, SparseRows, pair_of};
+use crate::isa::{Isa, prefetch};
+use crate::tensor::sparse::{STRIP, SparseRows, mask_of};
 use crate::tensor::{MatMut, padded};
 
-/// The pairs of columns of which not both are zero once scaled, row by row, as they were before: 4 bytes each where the
-/// inputs are bytes, else 10.
+/// For each row a bit for each pair of columns, set where not both are zero once scaled.
 #[derive(Clone, Debug)]
 pub struct NonZeros {
-    /// Row i has pairs `starts[i]..starts[i + 1]`.
-    starts: Vec<usize>,
-    indices: Vec<u16>,
-    kept: Kept,
-    longest: usize,
-}
-
-#[derive(Clone, Debug)]
-enum Kept {
-    Bytes(Vec<[u8; 2]>),
-    Floats(Vec<[f32; 2]>),
+    /// Words of a row.
+    words: usize,
+    masks: Vec<u64>,
 }
 
 impl NonZeros {
-    /// The most pairs that a row has.
-    pub fn longest_row(&self) -> usize {
-        self.longest
-    }
-
-    /// Which pairs row `i` has.
+    /// The mask of row `i`.
     ///
     /// # Panics
     /// When there is no such row.
-    pub fn row(&self, i: usize) -> &[u16] {
-        &self.indices[self.starts[i]..self.starts[i + 1]]
+    #[inline(always)]
+    pub fn row(&self, i: usize) -> &[u64] {
+        &self.masks[i * self.words..][..self.words]
     }
 }
 
-/// Numbers or pairs of two bytes in a line of the cache.
-const PAIRS_PER_LINE: usize = 32;
+/// Bytes in a line of the cache.
+const LINE_OF_BYTES: usize = 64;
 
-/// Rows whose zeros are counted before all are listed.
+/// Rows whose zeros are counted before all are looked for.
 const SAMPLE: usize = 256;
 
 impl Inputs {
-    /// Their pairs, if at most the share `density` of all is other than zero (judged by some rows spread over all) and
-    /// there are at most 2^17 columns. Inputs that are kept elsewhere have none: it would be a copy of them.
+    /// Their masks, if at most the share `density` of all pairs is other than zero (judged by some rows spread over all).
+    /// Inputs that are kept elsewhere have none: they may be more than there is memory.
     pub fn non_zeros(&self, isa: Isa, density: f64) -> Option<NonZeros> {
         let (rows, cols) = (self.rows(), self.cols());
-        if rows == 0 || cols > MOST_COLUMNS || matches!(self.values, Values::Shared(_)) {
+        if rows == 0 || cols == 0 || matches!(self.values, Values::Shared(_)) {
             return None;
         }
-        let all = cols.div_ceil(2);
+        let words = cols.div_ceil(STRIP);
         let mut line = vec![0.0; padded(cols)];
-        let mut sparse = SparseRows::for_dense(1, cols);
-        let mut list = |row: usize, indices: &mut Vec<u16>| {
+        let mut find = |row: usize, mask: &mut [u64]| {
             let out = MatMut::new(&mut line, 1, cols, padded(cols));
             self.gather_on(isa, std::iter::once(row), out);
-            sparse.clear();
-            sparse.push_dense(isa, &line[..cols]);
-            indices.extend_from_slice(sparse.row(0).0);
+            mask_of(isa, &line[..cols], mask);
         };
-        let mut indices = Vec::new();
         let sample = SAMPLE.min(rows);
+        let (mut mask, mut found) = (vec![0; words], 0);
         for i in 0..sample {
-            list(i * (rows / sample), &mut indices);
+            find(i * (rows / sample), &mut mask);
+            found += mask.iter().map(|word| word.count_ones()).sum::<u32>();
         }
-        let found = indices.len() as f64 / (sample * all) as f64;
-        if found > density {
+        if f64::from(found) > density * (sample * cols.div_ceil(2)) as f64 {
             return None;
         }
-        indices.clear();
-        let expected = (found * (rows * all) as f64) as usize;
-        let room = expected + expected / 16 + all.next_multiple_of(8);
-        indices.reserve_exact(room);
-        let mut kept = match &self.values {
-            Values::Bytes(_) => Kept::Bytes(Vec::with_capacity(room)),
-            Values::Floats(_) => Kept::Floats(Vec::with_capacity(room)),
-            Values::Shared(_) => return None,
-        };
-        let mut starts = Vec::with_capacity(rows + 1);
-        starts.push(0);
-        let mut longest = 0;
-        for row in 0..rows {
-            let first = indices.len();
-            list(row, &mut indices);
-            let found = &indices[first..];
-            longest = longest.max(found.len());
-            starts.push(indices.len());
-            match (&mut kept, &self.values) {
-                (Kept::Bytes(kept), Values::Bytes(bytes)) => {
-                    let bytes = &bytes[row * cols..][..cols];
-                    kept.extend(found.iter().map(|&i| pair_of(bytes, i)));
-                }
-                (Kept::Floats(kept), Values::Floats(matrix)) => {
-                    kept.extend(found.iter().map(|&i| pair_of(matrix.row(row), i)));
-                }
-                _ => {}
-            }
+        let mut masks = vec![0; rows * words];
+        for (row, mask) in masks.chunks_exact_mut(words).enumerate() {
+            find(row, mask);
         }
-        Some(NonZeros {
-            starts,
-            indices,
-            kept,
-            longest,
-        })
+        Some(NonZeros { words, masks })
     }
 
-    /// Makes `out` the rows `indices` of these inputs, scaled, without the pairs that `non_zeros`, made of them, leaves
-    /// out; bit for bit the numbers of [`gather_on`](Self::gather_on).
+    /// What each byte stands for, if they are bytes all scaled alike.
+    pub fn byte_table(&self) -> Option<[f32; 256]> {
+        match (Affine::of(self.scaling()), self.bytes()) {
+            (Affine::Uniform { shift, scale }, Some(_)) => {
+                // As it is gathered: two operations.
+                Some(std::array::from_fn(|byte| {
+                    (f32::from(byte as u8) - shift) * scale
+                }))
+            }
+            _ => None,
+        }
+    }
+
+    /// Has the cache fetch strip `strip` of row `i`, which will soon be gathered, and of the first one the mask too.
+    #[inline]
+    pub fn fetch_sparse(&self, isa: Isa, non_zeros: &NonZeros, i: usize, strip: usize) {
+        let first = strip * STRIP;
+        match self.row(i) {
+            Row::Bytes(bytes) => fetch_lines(isa, bytes, first),
+            Row::Floats(floats) => fetch_lines(isa, floats, first),
+            Row::Stored(_) => {}
+        }
+        if strip == 0 {
+            prefetch(isa, &non_zeros.row(i)[0]);
+        }
+    }
+
+    /// Makes `out` the rows `indices` of these inputs, scaled, `non_zeros` being made of them: bit for bit the numbers of
+    /// [`gather_on`](Self::gather_on). Rows kept as bytes must stand for this [`byte_table`](Self::byte_table).
     ///
     /// # Panics
-    /// When there is no such row.
+    /// When there is no such row, or no room for all.
     pub fn gather_sparse_on(
         &self,
         isa: Isa,
         non_zeros: &NonZeros,
-        mut rows: impl Iterator<Item = usize> + Clone,
+        mut indices: impl Iterator<Item = usize> + Clone,
         out: &mut SparseRows,
     ) {
         out.clear();
-        let (mut again, mut once_more) = (rows.clone(), rows.clone());
+        let mut again = indices.clone();
         isa.dispatch(Gather {
-            affine: Affine::of(self.scaling()),
-            cols: self.cols(),
+            inputs: self,
             non_zeros,
-            rows: [&mut rows, &mut again, &mut once_more],
+            indices: [&mut indices, &mut again],
             out,
         });
     }
 }
 
+/// A strip of a row, from that column on.
+fn fetch_lines<T>(isa: Isa, row: &[T], first: usize) {
+    let strip = row[first..].iter().take(STRIP);
+    for x in strip.step_by(LINE_OF_BYTES / size_of::<T>()) {
+        prefetch(isa, x);
+    }
+}
+
 struct Gather<'a> {
-    affine: Affine<'a>,
-    cols: usize,
+    inputs: &'a Inputs,
     non_zeros: &'a NonZeros,
-    /// The same rows three times over.
-    rows: [&'a mut dyn Iterator<Item = usize>; 3],
+    /// The same rows twice.
+    indices: [&'a mut dyn Iterator<Item = usize>; 2],
     out: &'a mut SparseRows,
 }
 
@@ -151,39 +138,37 @@ impl WithSimd for Gather<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let NonZeros {
-            starts,
-            indices,
-            kept,
-            ..
-        } = self.non_zeros;
+        let Self {
+            inputs,
+            non_zeros,
+            indices: [touched, taken],
+            out,
+        } = self;
         // The rows are far apart in memory. One look at every line of theirs first, none waiting for another, has the
         // cache fetch many at a time.
-        let [starting, touched, taken] = self.rows;
-        let seen = starting.fold(0, |seen, i| seen ^ starts[i]);
-        let seen = touched.fold(seen, |seen, i| {
-            let lines = (starts[i]..starts[i + 1]).step_by(PAIRS_PER_LINE);
-            lines.fold(seen, |seen, at| {
-                let pair = match kept {
-                    Kept::Bytes(bytes) => usize::from(bytes[at][0]),
-                    Kept::Floats(floats) => floats[at][0].to_bits() as usize,
-                };
-                seen ^ usize::from(indices[at]) ^ pair
-            })
+        let seen = touched.fold(0, |seen, i| {
+            let seen = seen ^ non_zeros.row(i)[0];
+            match inputs.row(i) {
+                Row::Bytes(bytes) => {
+                    let lines = bytes.iter().step_by(LINE_OF_BYTES);
+                    lines.fold(seen, |seen, &byte| seen ^ u64::from(byte))
+                }
+                Row::Floats(floats) => {
+                    let lines = floats.iter().step_by(LINE_OF_BYTES / size_of::<f32>());
+                    lines.fold(seen, |seen, x| seen ^ u64::from(x.to_bits()))
+                }
+                Row::Stored(_) => seen,
+            }
         });
         black_box(seen);
+        let affine = Affine::of(inputs.scaling());
         for i in taken {
-            let entries = starts[i]..starts[i + 1];
-            let indices = &indices[entries.clone()];
-            match kept {
-                Kept::Bytes(bytes) => {
-                    let pairs = bytes[entries].iter().map(|pair| pair.map(f32::from));
-                    push(self.out, indices, pairs, &self.affine, self.cols);
-                }
-                Kept::Floats(floats) => {
-                    let pairs = floats[entries].iter().copied();
-                    push(self.out, indices, pairs, &self.affine, self.cols);
-                }
+            let mask = non_zeros.row(i);
+            match inputs.row(i) {
+                Row::Bytes(bytes) if out.is_of_bytes() => out.push_bytes(bytes, mask),
+                Row::Bytes(bytes) => scale(out, mask, bytes, f32::from, &affine),
+                Row::Floats(floats) => scale(out, mask, floats, |x| x, &affine),
+                Row::Stored(floats) => scale(out, mask, floats, f32::from_le_bytes, &affine),
             }
         }
     }
@@ -191,31 +176,28 @@ impl WithSimd for Gather<'_> {
 
 /// One more row, scaled by the two operations of the dense gathering.
 #[inline(always)]
-fn push(
+fn scale<T: Copy>(
     out: &mut SparseRows,
-    indices: &[u16],
-    pairs: impl ExactSizeIterator<Item = [f32; 2]>,
+    mask: &[u64],
+    values: &[T],
+    widen: impl Fn(T) -> f32,
     affine: &Affine<'_>,
-    cols: usize,
 ) {
     match *affine {
         Affine::Uniform { shift, scale } => {
-            out.push(indices, pairs.map(|pair| pair.map(|x| (x - shift) * scale)));
-            // What stands in for the column after the last is zero, scaled or not.
-            if !cols.is_multiple_of(2) {
-                out.end_at(cols);
-            }
+            out.push_floats(values, mask, |_, part, kept| {
+                for (kept, &x) in kept.iter_mut().zip(part) {
+                    *kept = (widen(x) - shift) * scale;
+                }
+            });
         }
         Affine::Columns { shift, scale } => {
-            let at = |x: f32, column: usize| match (shift.get(column), scale.get(column)) {
-                (Some(shift), Some(scale)) => (x - shift) * scale,
-                _ => 0.0,
-            };
-            let scaled = pairs.zip(indices).map(|([x, y], &i)| {
-                let column = usize::from(i) * 2;
-                [at(x, column), at(y, column + 1)]
+            out.push_floats(values, mask, |first, part, kept| {
+                let affine = shift[first..].iter().zip(&scale[first..]);
+                for ((kept, &x), (shift, scale)) in kept.iter_mut().zip(part).zip(affine) {
+                    *kept = (widen(x) - shift) * scale;
+                }
             });
-            out.push(indices, scaled);
         }
     }
 }
@@ -227,7 +209,7 @@ mod tests {
     use crate::tensor::Matrix;
 
     #[test]
-    fn lists_are_right_and_only_made_where_they_pay() {
+    fn masks_are_right_and_only_made_where_they_pay() {
         let value = |r: usize, c: usize| {
             if (r * 7 + c * 3).is_multiple_of(5) {
                 r as f32 - 3.0
@@ -237,16 +219,13 @@ mod tests {
         };
         let matrix = Matrix::from_fn(300, 37, value);
         let inputs = Inputs::from(matrix.clone());
-        let lists = inputs
+        let masks = inputs
             .non_zeros(Isa::SCALAR, 0.45)
             .expect("two pairs in five have one of a fifth that is not zero");
         for r in 0..300 {
             let is_there = |c: usize| c < 37 && value(r, c) != 0.0;
-            let want: Vec<u16> = (0..19)
-                .filter(|&i| is_there(2 * i) || is_there(2 * i + 1))
-                .map(|i| i as u16)
-                .collect();
-            assert_eq!(lists.row(r), want);
+            let want = (0..19).filter(|&i| is_there(2 * i) || is_there(2 * i + 1));
+            assert_eq!(masks.row(r), [want.map(|i| 1 << i).sum::<u64>()]);
         }
         assert!(inputs.non_zeros(Isa::SCALAR, 0.1).is_none());
         // A shift leaves no zero where one was.

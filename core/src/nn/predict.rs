@@ -7,9 +7,9 @@
 use super::Network;
 use crate::dataset::Inputs;
 use crate::team;
-use crate::tensor::gemm::{Epilogue, RowsByPanels, Segment, SparseRowsByPanels};
+use crate::tensor::gemm::{Epilogue, RowsByPanels, Segment, SparseRowsByPanels, room_for_rows};
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::{MOST_COLUMNS, SparseRows};
+use crate::tensor::sparse::{STRIP, SparseRows, mask_of};
 use crate::tensor::{LINE, MatMut, Matrix, padded};
 
 /// Rows that go through the layers together, so that they stay in the second-level cache.
@@ -30,34 +30,39 @@ pub struct Scratch {
     input: Aligned,
     rooms: [Aligned; 2],
     sparse: SparseRows,
-}
-
-/// Puts what is not zero in the first rows of `input` into `sparse`, if that is at most one pair of numbers in `one_in`;
-/// whether it is.
-fn without_zeros(
-    network: &Network,
-    input: &[f32],
-    sparse: &mut SparseRows,
-    rows: usize,
-    one_in: usize,
-) -> bool {
-    let inputs = network.inputs();
-    if inputs > MOST_COLUMNS || !network.layers[0].is_finite() {
-        return false;
-    }
-    sparse.clear();
-    let mut found = 0;
-    for (r, row) in input.chunks_exact(padded(inputs)).take(rows).enumerate() {
-        sparse.push_dense(network.isa, &row[..inputs]);
-        found += sparse.row(r).0.len();
-        if found * one_in > rows * inputs.div_ceil(2) {
-            return false;
-        }
-    }
-    true
+    mask: Vec<u64>,
+    room: Aligned,
 }
 
 impl Scratch {
+    /// Takes the first rows of the input without their zeros, if these are at most one pair of numbers in `one_in`;
+    /// whether they are.
+    fn without_zeros(&mut self, network: &Network, rows: usize, one_in: usize) -> bool {
+        let inputs = network.inputs();
+        if !network.layers[0].is_finite() {
+            return false;
+        }
+        self.sparse.clear();
+        let mut found = 0;
+        for (r, row) in self
+            .input
+            .chunks_exact(padded(inputs))
+            .take(rows)
+            .enumerate()
+        {
+            let row = &row[..inputs];
+            mask_of(network.isa, row, &mut self.mask);
+            self.sparse.push_floats(row, &self.mask, |_, part, kept| {
+                kept.copy_from_slice(part);
+            });
+            found += self.sparse.count(r);
+            if found * one_in > rows * inputs.div_ceil(2) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Room for one row, for [`Network::predict_into`].
     pub fn new(network: &Network) -> Self {
         Self::of(network, 1)
@@ -68,7 +73,9 @@ impl Scratch {
         Self {
             input: Aligned::zeroed(rows * padded(network.inputs())),
             rooms: [Aligned::zeroed(rows * width), Aligned::zeroed(rows * width)],
-            sparse: SparseRows::for_dense(rows, network.inputs().min(MOST_COLUMNS)),
+            sparse: SparseRows::of_floats(rows, network.inputs()),
+            mask: vec![0; network.inputs().div_ceil(STRIP)],
+            room: Aligned::zeroed(room_for_rows(rows)),
         }
     }
 }
@@ -163,7 +170,7 @@ impl Network {
     /// Takes `rows` rows of the scratch's input through all layers; the outputs, in rows of whole lines. Zeros are skipped
     /// where at most one input in `one_in` is not zero.
     fn forward<'s>(&self, scratch: &'s mut Scratch, rows: usize, one_in: usize) -> &'s [f32] {
-        let skip = without_zeros(self, &scratch.input, &mut scratch.sparse, rows, one_in);
+        let skip = scratch.without_zeros(self, rows, one_in);
         for (l, layer) in self.layers.iter().enumerate() {
             // The two rooms take turns.
             let [even, odd] = &mut scratch.rooms;
@@ -186,8 +193,9 @@ impl Network {
             if l == 0 && skip {
                 self.isa.dispatch(SparseRowsByPanels {
                     a: &scratch.sparse,
-                    turned: None,
                     segments,
+                    meanwhile: None,
+                    room: &mut scratch.room,
                     c,
                     c_stride,
                     n,

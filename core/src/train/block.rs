@@ -14,9 +14,12 @@ use crate::isa::Isa;
 use crate::nn::{Network, RowLoss};
 use crate::team::MOST_THREADS;
 use crate::tensor::MatMut;
-use crate::tensor::gemm::{Epilogue, Rows, RowsByPanels, Segment, SparsePiece, SparseRowsByPanels};
+use crate::tensor::gemm::{
+    Epilogue, Meanwhile, Rows, RowsByPanels, Segment, SparsePiece, SparseRowsByPanels,
+    room_for_rows,
+};
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::{SparseColumns, SparseRows};
+use crate::tensor::sparse::SparseRows;
 
 /// All members' shares, held for reading.
 pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>];
@@ -39,8 +42,8 @@ enum Given {
     },
     Sparse {
         rows: SparseRows,
-        /// Written on the way forward.
-        columns: SparseColumns,
+        /// For the product that skips zeros.
+        room: Aligned,
     },
 }
 
@@ -53,8 +56,7 @@ impl Given {
         indices: impl ExactSizeIterator<Item = usize> + Clone,
     ) {
         match (self, source.non_zeros) {
-            (Self::Sparse { rows, columns }, Some(non_zeros)) => {
-                columns.clear();
+            (Self::Sparse { rows, .. }, Some(non_zeros)) => {
                 source
                     .inputs
                     .gather_sparse_on(isa, non_zeros, indices, rows);
@@ -76,10 +78,9 @@ impl Given {
                     isa.dispatch(MaskRow { mask, r, row });
                 }
             }
-            Self::Sparse { rows: rows_of, .. } => {
+            Self::Sparse { rows: sparse, .. } => {
                 for r in 0..rows {
-                    let (indices, pairs) = rows_of.row_mut(r);
-                    mask.apply_to_pairs(r, cols, indices, pairs);
+                    mask.apply_to_pairs(r, cols, sparse);
                 }
             }
         }
@@ -100,13 +101,13 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Room for `capacity` rows, whose inputs have at most `longest` pairs other than zero each, if they are to be
-    /// kept so; `results` is how many rows' losses it can hold.
+    /// Room for `capacity` rows, with what the first layer takes in if its inputs are sparse; `results` is how many rows'
+    /// losses it can hold.
     pub(super) fn new(
         network: &Network,
         aim: Aim,
         capacity: usize,
-        longest: Option<usize>,
+        sparse: Option<SparseRows>,
         results: usize,
     ) -> Self {
         let stride = odd_lines(network.inputs());
@@ -115,10 +116,10 @@ impl Block {
             aim,
             rows: 0,
             capacity,
-            given: match longest {
-                Some(longest) => Given::Sparse {
-                    rows: SparseRows::with_capacity(capacity, capacity * longest),
-                    columns: SparseColumns::new(network.inputs(), capacity),
+            given: match sparse {
+                Some(rows) => Given::Sparse {
+                    rows,
+                    room: Aligned::zeroed(room_for_rows(capacity)),
                 },
                 None => Given::Dense {
                     rows: Aligned::zeroed(capacity * stride),
@@ -157,12 +158,12 @@ impl Block {
         })
     }
 
-    /// Takes the rows `indices` of the data forward, then their gradients back to every layer's z.
+    /// Takes the rows `indices` of the data forward, then their gradients back to every layer's z; `next` will be met next.
     pub(super) fn meet(
         &mut self,
         shares: &Shares<'_>,
         source: &Source<'_>,
-        indices: &[u32],
+        [indices, next]: [&[u32]; 2],
         draw: Draw<'_>,
     ) {
         self.rows = indices.len();
@@ -171,12 +172,22 @@ impl Block {
         if self.rows == 0 {
             return;
         }
+        if let Given::Sparse { rows, .. } = &mut self.given {
+            rows.turn(self.isa);
+        }
         if self.input_dropout > 0.0 {
             let mask = Mask::new(draw, 0, self.input_dropout);
             self.given
                 .drop(self.isa, mask, self.rows, source.inputs.cols());
         }
-        self.forward(shares, Some(draw));
+        let isa = self.isa;
+        let fetch = |r: usize, strip: usize| {
+            if let (Some(&i), Some(non_zeros)) = (next.get(r), source.non_zeros) {
+                let inputs = source.inputs;
+                inputs.fetch_sparse(isa, non_zeros, i as usize, strip);
+            }
+        };
+        self.forward(shares, Some(draw), Some(Meanwhile(&fetch)));
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
         if self.aim.reported.is_some() {
@@ -241,7 +252,7 @@ impl Block {
     ) {
         self.rows = range.len();
         self.given.gather(self.isa, source, range.clone());
-        self.forward(shares, None);
+        self.forward(shares, None, None);
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
         self.isa.dispatch(OutputLoss {
@@ -262,7 +273,12 @@ impl Block {
     }
 
     /// All layers; in training with dropout after the layers that have it.
-    fn forward(&mut self, shares: &Shares<'_>, training: Option<Draw<'_>>) {
+    fn forward(
+        &mut self,
+        shares: &Shares<'_>,
+        training: Option<Draw<'_>>,
+        meanwhile: Option<Meanwhile<'_>>,
+    ) {
         let last = self.layers.len() - 1;
         for l in 0..=last {
             let (below, layers) = self.layers.split_at_mut(l);
@@ -289,11 +305,12 @@ impl Block {
             };
             let (c, c_stride, n) = (&mut layer.output[..], layer.stride, layer.outputs);
             let dense = match (below.last(), &mut self.given) {
-                (None, Given::Sparse { rows, columns }) => {
+                (None, Given::Sparse { rows, room }) => {
                     self.isa.dispatch(SparseRowsByPanels {
                         a: rows,
-                        turned: training.is_some().then_some(columns),
                         segments,
+                        meanwhile,
+                        room,
                         c,
                         c_stride,
                         n,
@@ -368,9 +385,8 @@ impl Block {
     pub(super) fn sparse_piece(&self) -> Option<SparsePiece<'_>> {
         match &self.given {
             Given::Dense { .. } => None,
-            Given::Sparse { columns, .. } => Some(SparsePiece {
-                a: columns,
-                len: self.rows,
+            Given::Sparse { rows, .. } => Some(SparsePiece {
+                a: rows,
                 lines: self.piece(0).lines,
             }),
         }

@@ -18,6 +18,7 @@ use crate::isa::Isa;
 use crate::nn::{Layer, Loss, Network};
 use crate::team::{self, Broken, MOST_THREADS};
 use crate::tensor::gemm::KB;
+use crate::tensor::sparse::SparseRows;
 
 /// Work of a step below which a further thread does not pay, in floating-point operations: some 20 microseconds.
 const FLOPS_PER_THREAD: usize = 2_000_000;
@@ -102,14 +103,13 @@ fn plan<'a>(
     };
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
     let non_zeros = without_zeros(train, validation, network.isa());
-    let longest = non_zeros.iter().flatten().map(NonZeros::longest_row).max();
+    let table = byte_table(network, train, validation);
     Ok(Run {
         train,
         validation,
         isa: network.isa(),
         network,
         layers: network.layers().len(),
-        non_zeros,
         optimizer: trainer.optimizer,
         schedule: trainer.schedule,
         penalty: trainer.penalty,
@@ -130,9 +130,14 @@ fn plan<'a>(
         blocks: (0..threads)
             .map(|index| {
                 let capacity = capacity(index);
-                RwLock::new(Block::new(network, aim, capacity, longest, measured))
+                let sparse = non_zeros[0].as_ref().map(|_| match table {
+                    Some(table) => SparseRows::of_bytes(capacity, network.inputs(), table),
+                    None => SparseRows::of_floats(capacity, network.inputs()),
+                });
+                RwLock::new(Block::new(network, aim, capacity, sparse, measured))
             })
             .collect(),
+        non_zeros,
         order: RwLock::new((0..rows as u32).collect()),
         masks: (masks > 0).then(|| RwLock::new(DrawnMasks::new(network, batch_size))),
         stop: AtomicBool::new(false),
@@ -152,6 +157,17 @@ fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Op
         },
         _ => [own, None],
     }
+}
+
+/// What the bytes of all inputs stand for, if they are bytes, and the same, and nothing of them is dropped.
+fn byte_table(
+    network: &Network,
+    train: &Dataset,
+    validation: Option<&Dataset>,
+) -> Option<[f32; 256]> {
+    let table = train.inputs().byte_table()?;
+    let same = validation.is_none_or(|data| data.inputs().byte_table() == Some(table));
+    (same && network.layers()[0].dropout() == 0.0).then_some(table)
 }
 
 /// How many threads a run with batches of so many rows has.

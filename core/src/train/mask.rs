@@ -4,7 +4,7 @@ use pulp::{Simd, WithSimd};
 
 use super::drawn::DrawnMasks;
 use crate::rng::{cell_hash, cell_key};
-use crate::tensor::sparse::Pair;
+use crate::tensor::sparse::SparseRows;
 
 /// Where in training rows are met, and what was drawn for them.
 #[derive(Clone, Copy, Debug)]
@@ -60,19 +60,9 @@ impl<'a> Mask<'a> {
         self.apply_to(r, cols, (0..).zip(row));
     }
 
-    /// The same for a row of `cols` units of which only these pairs are there.
-    pub(super) fn apply_to_pairs(
-        &self,
-        r: usize,
-        cols: usize,
-        indices: &[u16],
-        pairs: &mut [Pair],
-    ) {
-        let units = indices.iter().flat_map(|&i| {
-            let unit = 2 * u32::from(i);
-            [unit, unit + 1]
-        });
-        self.apply_to(r, cols, units.zip(pairs.as_flattened_mut()));
+    /// The same for a row of `cols` units of which only some pairs are there.
+    pub(super) fn apply_to_pairs(&self, r: usize, cols: usize, rows: &mut SparseRows) {
+        self.apply_to(r, cols, rows.row_mut(r));
     }
 
     #[inline(always)]

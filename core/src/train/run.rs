@@ -84,11 +84,8 @@ impl Run<'_> {
         start: Start,
         mut leader: Option<&mut Leader<'_, '_>>,
     ) -> Result<(), Broken> {
-        let mut scratch = Scratch::new(
-            &read(&self.shares[member.index()]),
-            self.batch_size.min(KB),
-            self.non_zeros[0].is_some(),
-        );
+        let sparse = self.non_zeros[0].is_some();
+        let mut scratch = Scratch::new(self.batch_size.min(KB), member.size(), sparse);
         let rows = self.rows;
         // What is held of every member of a large team is much beside a step on a single row.
         let alone = member.size() == 1;
@@ -176,6 +173,9 @@ impl Run<'_> {
         let shares = read_all::<_, N>(&self.shares);
         let order = read(&self.order);
         let indices = &order[position..position + own.len()];
+        // Where the next part is as long as this one: a guess does, for it is but fetched.
+        let next = order.get(part.end + own.start..).unwrap_or_default();
+        let next = &next[..own.len().min(next.len())];
         let masks = self.masks.as_ref().map(read);
         let draw = Draw {
             seed: self.seed,
@@ -185,7 +185,7 @@ impl Run<'_> {
             masks: masks.as_deref(),
         };
         let source = source(self.train, self.non_zeros[0].as_ref());
-        write(&self.blocks[member.index()]).meet(&shares, &source, indices, draw);
+        write(&self.blocks[member.index()]).meet(&shares, &source, [indices, next], draw);
     }
 
     fn weights_phase<const N: usize>(

@@ -53,20 +53,20 @@ pub(super) struct Scratch {
     /// For a strip of a layer's inputs.
     packed: Aligned,
     /// For the first layer's dL/dz, where inputs are sparse.
-    lines: Vec<[f32; LINE]>,
+    lines: Aligned,
 }
 
 impl Scratch {
-    /// For parts of at most `rows` rows.
-    pub(super) fn new(share: &Share, rows: usize, sparse: bool) -> Self {
+    /// For parts of at most `rows` rows from so many members.
+    pub(super) fn new(rows: usize, members: usize, sparse: bool) -> Self {
         let lines = if sparse {
-            room_for_lines(rows, share.slabs[0].panels())
+            room_for_lines(rows, members)
         } else {
             0
         };
         Self {
             packed: Aligned::zeroed(rows * GROUP),
-            lines: Vec::with_capacity(lines),
+            lines: Aligned::zeroed(lines),
         }
     }
 }

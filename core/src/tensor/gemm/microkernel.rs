@@ -131,56 +131,6 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
     *acc = sum;
 }
 
-/// The tile of MR columns of A, their cells in ascending order of the rows, by NP panels whose lines lie side by side.
-#[inline(always)]
-pub(super) fn listed<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
-    simd: S,
-    cells: &[(u32, [f32; MR])],
-    panels: &[[[f32; LINE]; NP]],
-    acc: &mut Acc<S::f32s, MR, NP, PV>,
-) {
-    let mut sum = *acc;
-    for &(r, x) in cells {
-        let lines = &panels[r as usize];
-        let b = core::array::from_fn(|q| line::<S, PV>(&lines[q]));
-        step(simd, x, b, &mut sum);
-    }
-    *acc = sum;
-}
-
-/// The tile of one row of A, its pairs of columns in ascending order as far as they are below column `end`, by NP panels
-/// that begin at column `start`: how many pairs that were.
-#[inline(always)]
-pub(super) fn picked<S: Simd, const NP: usize, const PV: usize>(
-    simd: S,
-    (indices, pairs): (&[u16], &[[f32; 2]]),
-    (start, end): (usize, usize),
-    panels: [&[[f32; LINE]]; NP],
-    acc: &mut Acc<S::f32s, 1, NP, PV>,
-    mut each: impl FnMut(usize, [f32; 2]),
-) -> usize {
-    let k = panels[0].len();
-    let panels = panels.map(|panel| &panel[..k]);
-    let mut sum = *acc;
-    let mut count = 0;
-    for (&index, &pair) in indices.iter().zip(pairs) {
-        let column = usize::from(index) * 2;
-        if column >= end {
-            break;
-        }
-        // One check for all: the slices are of one length. The last column may be without a second, which is zero.
-        let (p0, p1) = (column - start, (column - start + 1).min(k - 1));
-        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q][p0]));
-        step(simd, [pair[0]], b, &mut sum);
-        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q][p1]));
-        step(simd, [pair[1]], b, &mut sum);
-        each(usize::from(index), pair);
-        count += 1;
-    }
-    *acc = sum;
-    count
-}
-
 /// All accumulators zero.
 #[inline(always)]
 pub(super) fn zeros<S: Simd, const MR: usize, const NP: usize, const PV: usize>(

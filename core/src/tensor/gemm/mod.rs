@@ -26,7 +26,10 @@ pub use blocking::{Caches, KB};
 pub use epilogue::Epilogue;
 pub use macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink, Sums};
 pub use pack::{Operand, Panels};
-pub use sparse::{SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, room_for_lines};
+pub use sparse::{
+    Meanwhile, SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, room_for_lines,
+    room_for_rows,
+};
 
 use pulp::{Simd, WithSimd};
 

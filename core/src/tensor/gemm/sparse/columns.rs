@@ -1,0 +1,276 @@
+//! C = A^T B, a pair of columns of A at a time.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::super::blocking::KB;
+use super::super::macrokernel::{Sink, Sums};
+use super::super::microkernel::{self, Acc};
+use super::MOST_PANELS;
+use crate::tensor::LINE;
+use crate::tensor::matrix::Aligned;
+use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, STRIP, SparseRows};
+
+/// A piece of the reduction of the weight gradient: some rows of A, and as many lines of each panel of B.
+#[derive(Clone, Copy, Debug)]
+pub struct SparsePiece<'a> {
+    /// Rows of A, their mask turned.
+    pub a: &'a SparseRows,
+    /// As many lines for each panel.
+    pub lines: &'a [[f32; LINE]],
+}
+
+/// Columns of A whose strips go to the sink together.
+const TAKEN: usize = 32;
+
+/// What goes to the sink, on lines of the cache.
+#[repr(align(64))]
+struct Strips<const NP: usize>([[[f32; LINE]; TAKEN]; NP]);
+
+/// C = A^T B for a sparse A, by strips of some columns of A; at most [`KB`] rows.
+#[derive(Debug)]
+pub struct SparseColumnsByPanels<'a, K> {
+    /// A and B in pieces, in ascending order of the reduction; all of A is kept as bytes of one meaning, or all as floats.
+    pub pieces: &'a [SparsePiece<'a>],
+    /// Columns of A, rows of C, to do; the first is even.
+    pub columns: Range<usize>,
+    /// Panels of B, all of them done.
+    pub panels: usize,
+    /// Room for lines of B: [`room_for_lines`].
+    pub room: &'a mut Aligned,
+    /// Where the strips go.
+    pub sink: K,
+}
+
+/// Floats of room that a [`SparseColumnsByPanels`] of so many rows in so many pieces needs.
+pub fn room_for_lines(rows: usize, pieces: usize) -> usize {
+    (rows + pieces * GROUP) * MOST_PANELS * LINE
+}
+
+impl<K: Sink> WithSimd for SparseColumnsByPanels<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let rows: usize = self.pieces.iter().map(|piece| piece.a.rows()).sum();
+        assert!(rows <= KB, "{rows} rows are more than one block of {KB}");
+        let Some(piece) = self.pieces.iter().find(|piece| piece.a.rows() > 0) else {
+            return;
+        };
+        if piece.a.is_of_bytes() {
+            self.by_lanes(simd, Bytes(piece.a.table()));
+        } else {
+            self.by_lanes(simd, Floats);
+        }
+    }
+}
+
+impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
+    #[inline(always)]
+    fn by_lanes<S: Simd, N: Numbers>(&mut self, simd: S, numbers: N) {
+        match S::F32_LANES {
+            16 => self.run::<S, 1, 4, N>(simd, numbers),
+            8 => self.run::<S, 2, 2, N>(simd, numbers),
+            4 => self.run::<S, 4, 1, N>(simd, numbers),
+            _ => self.run::<S, 16, 1, N>(simd, numbers),
+        }
+    }
+
+    #[inline(always)]
+    fn run<S: Simd, const PV: usize, const NP: usize, N: Numbers>(&mut self, simd: S, numbers: N) {
+        for j in (0..self.panels).step_by(NP) {
+            match self.panels - j {
+                1 => self.tile::<S, PV, 1, N>(simd, numbers, j, 1),
+                2 if NP > 2 => self.tile::<S, PV, 2, N>(simd, numbers, j, 2),
+                left => self.tile::<S, PV, NP, N>(simd, numbers, j, left.min(NP)),
+            }
+        }
+    }
+
+    /// The row of A, if it is but one, whose product is added to what the sink has without a factor of its own.
+    #[inline(always)]
+    fn lone_row(&mut self) -> Option<SparsePiece<'a>> {
+        let mut filled = self.pieces.iter().filter(|piece| piece.a.rows() > 0);
+        let (Some(piece), None) = (filled.next(), filled.next()) else {
+            return None;
+        };
+        let is_plain = self.sink.in_place().is_some_and(|sums| sums.scale == 1.0);
+        (piece.a.rows() == 1 && is_plain).then_some(*piece)
+    }
+
+    /// One row of A by `count` panels from j on of one row of B, times 1, added to what the sink has.
+    #[inline(always)]
+    fn outer_product<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+        simd: S,
+        numbers: N,
+        piece: SparsePiece<'_>,
+        (j, count): (usize, usize),
+        sums: Sums<'_>,
+    ) {
+        let Sums {
+            lines,
+            rows,
+            factor,
+            ..
+        } = sums;
+        let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(factor));
+        let b: [[S::f32s; PV]; NP] =
+            std::array::from_fn(|q| microkernel::line::<S, PV>(&piece.lines[j + q.min(count - 1)]));
+        for strip in rows.start / STRIP..rows.end.div_ceil(STRIP) {
+            let mut bits = piece.a.found_in(strip);
+            let x = piece.a.strip_row(numbers, 0, strip);
+            while bits != 0 {
+                let at = bits.trailing_zeros() as usize % 64;
+                bits &= bits - 1;
+                let column = strip * STRIP + 2 * at;
+                if !rows.contains(&column) {
+                    continue;
+                }
+                let x = x[at].map(|x| simd.splat_f32s(numbers.widen(x)));
+                for (q, b) in b.iter().enumerate().take(count) {
+                    let first = (j + q) * rows.len() + column - rows.start;
+                    let end = if column + 1 < rows.end { 2 } else { 1 };
+                    for (x, line) in x.into_iter().zip(&mut lines[first..first + end]) {
+                        let c = S::as_mut_simd_f32s(line).0;
+                        for v in 0..PV {
+                            // As it is stored elsewhere: no sum is -0.
+                            let sum = simd.add_f32s(zero, simd.mul_f32s(x, b[v]));
+                            c[v] = simd.mul_add_f32s(factor, sum, c[v]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// `count` panels from j on of B, for all columns; where there are fewer than NP the last one is there more than once.
+    #[inline(always)]
+    fn tile<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+        &mut self,
+        simd: S,
+        numbers: N,
+        j: usize,
+        count: usize,
+    ) {
+        if let (Some(piece), Some(sums)) = (self.lone_row(), self.sink.in_place()) {
+            return Self::outer_product::<S, PV, NP, N>(simd, numbers, piece, (j, count), sums);
+        }
+        let (mut places, _) = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>();
+        for piece in self.pieces {
+            let rows = piece.a.rows();
+            let (here, rest) = places.split_at_mut(rows.next_multiple_of(GROUP));
+            for q in 0..NP {
+                let lines = &piece.lines[(j + q.min(count - 1)) * rows..][..rows];
+                for (place, line) in here.iter_mut().zip(lines) {
+                    place[q] = *line;
+                }
+            }
+            places = rest;
+        }
+        if self.sink.in_place().is_some() {
+            self.additions::<S, PV, NP, N>(simd, numbers, j, count);
+        } else {
+            self.strips::<S, PV, NP, N>(simd, numbers, j, count);
+        }
+    }
+
+    /// Strips of all columns.
+    #[inline(always)]
+    fn strips<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+        &mut self,
+        simd: S,
+        numbers: N,
+        j: usize,
+        count: usize,
+    ) {
+        let Strips(strips) = &mut Strips([[[0.0; LINE]; TAKEN]; NP]);
+        for first in self.columns.clone().step_by(TAKEN) {
+            let width = TAKEN.min(self.columns.end - first);
+            for i in (0..width).step_by(2) {
+                let acc = self.pair::<S, PV, NP, N>(simd, numbers, first / 2 + i / 2);
+                for (i, acc) in (i..).zip(acc) {
+                    for (strip, acc) in strips.iter_mut().zip(acc) {
+                        microkernel::store::<S, PV>(simd, acc, &mut strip[i], false);
+                    }
+                }
+            }
+            for (q, strip) in strips[..count].iter_mut().enumerate() {
+                self.sink.take(simd, first, j + q, &mut strip[..width]);
+            }
+        }
+    }
+
+    /// The sums of those pairs that any row has, added to what the sink has.
+    #[inline(always)]
+    fn additions<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+        &mut self,
+        simd: S,
+        numbers: N,
+        j: usize,
+        count: usize,
+    ) {
+        for (p, piece) in self.pieces.iter().enumerate() {
+            for pair in piece.a.found(self.columns.clone()) {
+                let before = &self.pieces[..p];
+                if before.iter().any(|piece| piece.a.is_found(pair)) {
+                    continue;
+                }
+                let acc = self.pair::<S, PV, NP, N>(simd, numbers, pair);
+                let Some(sums) = self.sink.in_place() else {
+                    return;
+                };
+                let Sums { lines, rows, .. } = sums;
+                let (scale, factor) = (simd.splat_f32s(sums.scale), simd.splat_f32s(sums.factor));
+                let at = 2 * pair - rows.start;
+                for (q, lines) in lines[j * rows.len()..]
+                    .chunks_exact_mut(rows.len())
+                    .take(count)
+                    .enumerate()
+                {
+                    for (c, acc) in lines[at..].iter_mut().zip(&acc) {
+                        microkernel::add(simd, acc[q], c, scale, factor);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The sums of one pair of columns.
+    #[inline(always)]
+    fn pair<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+        &self,
+        simd: S,
+        numbers: N,
+        pair: usize,
+    ) -> Acc<S::f32s, 2, NP, PV> {
+        let mut acc = microkernel::zeros::<S, 2, NP, PV>(simd);
+        let mut places = self.room.as_chunks::<LINE>().0.as_chunks::<NP>().0;
+        let (word, at) = (pair / 64, pair % 64);
+        for piece in self.pieces {
+            for g in 0..piece.a.groups() {
+                let Some((group, rest)) = places.split_first_chunk::<GROUP>() else {
+                    return acc;
+                };
+                places = rest;
+                let mut bits = piece.a.rows_with(g, pair);
+                let strip = piece.a.strip(numbers, g, word);
+                while bits != 0 {
+                    // Below 64, for there is a bit: told to the compiler.
+                    let r = bits.trailing_zeros() as usize % 64;
+                    bits &= bits - 1;
+                    for (acc, &x) in acc.iter_mut().zip(&strip[r].0[at]) {
+                        let x = simd.splat_f32s(numbers.widen(x));
+                        for (acc, b) in acc.iter_mut().zip(&group[r]) {
+                            let b = microkernel::line::<S, PV>(b);
+                            for (acc, b) in acc.iter_mut().zip(b) {
+                                *acc = simd.mul_add_f32s(x, b, *acc);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        acc
+    }
+}

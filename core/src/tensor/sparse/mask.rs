@@ -1,0 +1,105 @@
+//! Masks of bits: of a row, and turned.
+
+use pulp::{Simd, WithSimd};
+
+use super::STRIP;
+use crate::isa::Isa;
+
+/// Writes the mask of a row: bit i of the words is set where column 2 i or 2 i + 1 is not zero, of whatever sign.
+pub fn mask_of(isa: Isa, row: &[f32], mask: &mut [u64]) {
+    isa.dispatch(Mask { row, mask });
+}
+
+struct Mask<'a> {
+    row: &'a [f32],
+    mask: &'a mut [u64],
+}
+
+impl WithSimd for Mask<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (word, row) in self.mask.iter_mut().zip(self.row.chunks(STRIP)) {
+            let (eights, rest) = row.as_chunks();
+            *word = 0;
+            for (i, eight) in eights.iter().enumerate() {
+                *word |= pairs_of(eight) << (8 * i);
+            }
+            if !rest.is_empty() {
+                let mut last = [0.0; 16];
+                last[..rest.len()].copy_from_slice(rest);
+                *word |= pairs_of(&last) << (8 * eights.len());
+            }
+        }
+    }
+}
+
+/// The bits of eight pairs.
+#[inline(always)]
+fn pairs_of(numbers: &[f32; 16]) -> u64 {
+    // As wide as the numbers, so that it is done in a vector or two.
+    let mut bits = [0_u32; 16];
+    for ((place, bit), x) in bits.iter_mut().enumerate().zip(numbers) {
+        *bit = u32::from(x.to_bits() << 1 != 0) << (place / 2);
+    }
+    u64::from(bits.iter().fold(0, |set, bit| set | bit))
+}
+
+/// Bit j of word i becomes bit i of word j.
+#[inline(always)]
+pub(super) fn transpose(words: &mut [u64; 64]) {
+    swap::<32>(words, 0x0000_0000_ffff_ffff);
+    swap::<16>(words, 0x0000_ffff_0000_ffff);
+    swap::<8>(words, 0x00ff_00ff_00ff_00ff);
+    swap::<4>(words, 0x0f0f_0f0f_0f0f_0f0f);
+    swap::<2>(words, 0x3333_3333_3333_3333);
+    swap::<1>(words, 0x5555_5555_5555_5555);
+}
+
+/// Of each two blocks of D x D bits beside the diagonal of a square of 2 D x 2 D, one takes the other's place.
+#[inline(always)]
+fn swap<const D: usize>(words: &mut [u64; 64], mask: u64) {
+    for first in (0..64).step_by(2 * D) {
+        for i in first..first + D {
+            let changed = ((words[i] >> D) ^ words[i + D]) & mask;
+            words[i] ^= changed << D;
+            words[i + D] ^= changed;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STRIP, mask_of};
+    use crate::isa::Isa;
+
+    fn mask(isa: Isa, row: &[f32]) -> Vec<u64> {
+        let mut mask = vec![u64::MAX; row.len().div_ceil(STRIP)];
+        mask_of(isa, row, &mut mask);
+        mask
+    }
+
+    #[test]
+    fn what_is_not_zero_has_a_bit() {
+        let cases: [(&[f32], &[u64]); 6] = [
+            (&[], &[]),
+            (&[0.0, -0.0, 1.0], &[2]),
+            (&[f32::NAN; 9], &[31]),
+            (&[0.0; 150], &[0, 0]),
+            (
+                &[0., 1e-45, 0., 0., 0., 0., 0., -2., 0., f32::INFINITY, 0.],
+                &[0b1_1001],
+            ),
+            (
+                &[[0.0; 127], [1.0; 127]].concat(),
+                &[1 << 63, u64::MAX >> 1],
+            ),
+        ];
+        for isa in Isa::available() {
+            for (row, want) in cases {
+                assert_eq!(mask(isa, row), want, "{row:?}");
+            }
+        }
+    }
+}

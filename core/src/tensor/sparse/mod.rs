@@ -1,0 +1,371 @@
+//! Rows of which most numbers are zero, for the products that skip zeros.
+//!
+//! The numbers stay where they would be without that, in [`Strip`]s, and a mask of bits tells which are not zero: a set bit
+//! costs a kernel three cheap instructions, a list of places costs memory, and making it over again by columns far more.
+//! Columns are taken in pairs, 2 i and 2 i + 1, because neighbours are often zero in the same rows (strokes of pixels): a
+//! pair's bit is set where either is not zero. A mask is kept by rows, and turned 64 rows at a time to go by pairs
+//! (Warren, Hacker's Delight, 2nd ed., section 7-3). Bytes stay bytes: a table of 256 numbers widens them. Buffers are
+//! made once, for the most that they will hold, and filled again and again.
+
+mod mask;
+mod numbers;
+
+pub use mask::mask_of;
+pub(super) use numbers::{Bytes, Floats, Numbers};
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use crate::isa::Isa;
+
+/// Rows that are masked together: a bit each of one word.
+pub const GROUP: usize = 64;
+
+/// Pairs of columns in a strip: a word of a row's mask.
+const PAIRS: usize = 64;
+
+/// Columns of a strip.
+pub const STRIP: usize = 2 * PAIRS;
+
+/// Up to so many rows the bits of a mask are turned one by one.
+const FEW: usize = 16;
+
+/// What a strip has of a row, pair by pair, on lines of the cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(super) struct StripRow<T>(pub(super) [[T; 2]; PAIRS]);
+
+/// Some columns of a group of rows.
+pub(super) type Strip<T> = [StripRow<T>; GROUP];
+
+/// Rows of which most numbers are zero.
+#[derive(Clone, Debug)]
+pub struct SparseRows {
+    rows: usize,
+    columns: usize,
+    /// Words of a row's mask, of as many strips.
+    words: usize,
+    /// Row after row, its words.
+    by_row: Vec<u64>,
+    /// Which pairs any row has.
+    found: Vec<u64>,
+    /// A word for each pair of columns, group after group: which rows have it.
+    by_pair: Vec<[u64; GROUP]>,
+    /// Strip after strip, of which one of the two there is.
+    bytes: Vec<StripRow<u8>>,
+    /// What the bytes stand for.
+    table: Box<[f32; 256]>,
+    floats: Vec<StripRow<f32>>,
+}
+
+impl SparseRows {
+    /// No row yet, and room for `rows` rows of f32.
+    pub fn of_floats(rows: usize, columns: usize) -> Self {
+        let mut made = Self::without_strips(rows, columns);
+        made.floats = vec![StripRow([[0.0; 2]; PAIRS]); GROUP * made.strips(rows)];
+        made
+    }
+
+    /// No row yet, and room for `rows` rows of bytes that stand for these numbers.
+    pub fn of_bytes(rows: usize, columns: usize, table: [f32; 256]) -> Self {
+        let mut made = Self::without_strips(rows, columns);
+        made.bytes = vec![StripRow([[0; 2]; PAIRS]); GROUP * made.strips(rows)];
+        made.table = Box::new(table);
+        made
+    }
+
+    fn without_strips(rows: usize, columns: usize) -> Self {
+        let words = columns.div_ceil(STRIP);
+        Self {
+            rows: 0,
+            columns,
+            words,
+            by_row: vec![0; rows * words],
+            found: vec![0; words],
+            by_pair: vec![[0; GROUP]; rows.div_ceil(GROUP) * words],
+            bytes: Vec::new(),
+            table: Box::new([0.0; 256]),
+            floats: Vec::new(),
+        }
+    }
+
+    fn strips(&self, rows: usize) -> usize {
+        rows.div_ceil(GROUP) * self.words
+    }
+
+    /// Takes all rows away.
+    pub fn clear(&mut self) {
+        self.rows = 0;
+        self.found.fill(0);
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether its numbers are kept as bytes.
+    pub fn is_of_bytes(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
+    /// Takes in the mask of one more row.
+    #[inline(always)]
+    fn begin_row(&mut self, mask: &[u64]) -> usize {
+        let (r, words) = (self.rows, self.words);
+        assert_eq!(mask.len(), words, "a mask of {} columns", self.columns);
+        self.by_row[r * words..][..words].copy_from_slice(mask);
+        for (found, word) in self.found.iter_mut().zip(mask) {
+            *found |= word;
+        }
+        self.rows += 1;
+        r
+    }
+
+    /// One more row of bytes, and its [`mask_of`].
+    ///
+    /// # Panics
+    /// When there is no room for it, or it is longer.
+    #[inline(always)]
+    pub fn push_bytes(&mut self, row: &[u8], mask: &[u64]) {
+        let r = self.begin_row(mask);
+        let strips = &mut self.bytes.as_chunks_mut().0[r / GROUP * self.words..][..self.words];
+        fill(strips, r % GROUP, row, |_, part, kept| {
+            // Of a whole strip the length is known: no call.
+            match (kept.first_chunk_mut::<STRIP>(), part.first_chunk()) {
+                (Some(kept), Some(part)) => *kept = *part,
+                _ => kept.copy_from_slice(part),
+            }
+        });
+    }
+
+    /// One more row of numbers, which `write` makes of a part of `row`, told with its first column; and its [`mask_of`].
+    ///
+    /// # Panics
+    /// When there is no room for it, or it is longer.
+    #[inline(always)]
+    pub fn push_floats<T>(
+        &mut self,
+        row: &[T],
+        mask: &[u64],
+        write: impl Fn(usize, &[T], &mut [f32]),
+    ) {
+        let r = self.begin_row(mask);
+        let strips =
+            &mut self.floats.as_chunks_mut::<GROUP>().0[r / GROUP * self.words..][..self.words];
+        fill(strips, r % GROUP, row, write);
+    }
+
+    /// The columns of a row of f32 that are in pairs of its mask, in ascending order, and their numbers to be changed.
+    pub fn row_mut(&mut self, r: usize) -> impl Iterator<Item = (u32, &mut f32)> {
+        let strips =
+            &mut self.floats.as_chunks_mut::<GROUP>().0[r / GROUP * self.words..][..self.words];
+        let masks = &self.by_row[r * self.words..][..self.words];
+        let strips = (0..).step_by(STRIP).zip(strips).zip(masks);
+        strips.flat_map(move |((first, strip), mask)| {
+            let pairs = strip[r % GROUP].0.iter_mut().zip(0..);
+            let there = pairs.filter(move |(_, i)| mask >> i & 1 == 1);
+            there.flat_map(move |([x, y], i)| [(first + 2 * i, x), (first + 2 * i + 1, y)])
+        })
+    }
+
+    /// How many pairs row `r` has.
+    pub fn count(&self, r: usize) -> usize {
+        let words = &self.by_row[r * self.words..][..self.words];
+        words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Word `word` of row `r`'s mask.
+    #[inline(always)]
+    pub(super) fn word(&self, r: usize, word: usize) -> u64 {
+        self.by_row[r * self.words..][..self.words][word]
+    }
+
+    /// Turns the mask to go by pairs, as the product of columns wants it.
+    pub fn turn(&mut self, isa: Isa) {
+        if self.rows > 1 {
+            isa.dispatch(Turn(self));
+        }
+    }
+
+    /// The pairs that any row has, ascending, from the first one in `columns` on.
+    #[inline(always)]
+    pub(super) fn found(&self, columns: Range<usize>) -> impl Iterator<Item = usize> {
+        let (first, end) = (columns.start / 2, columns.end.div_ceil(2));
+        let words = first / PAIRS..end.div_ceil(PAIRS).max(first / PAIRS);
+        words.flat_map(move |word| {
+            let mut bits = self.found[word];
+            std::iter::from_fn(move || {
+                let pair = word * PAIRS + bits.trailing_zeros() as usize;
+                (bits != 0).then(|| {
+                    bits &= bits - 1;
+                    pair
+                })
+            })
+            .filter(move |pair| (first..end).contains(pair))
+        })
+    }
+
+    /// Of which pairs of a strip any row has one.
+    #[inline(always)]
+    pub(super) fn found_in(&self, strip: usize) -> u64 {
+        self.found[strip]
+    }
+
+    /// Whether any row has that pair.
+    #[inline(always)]
+    pub(super) fn is_found(&self, pair: usize) -> bool {
+        self.found[pair / PAIRS] >> (pair % PAIRS) & 1 == 1
+    }
+
+    /// The number of groups of rows.
+    #[inline(always)]
+    pub(super) fn groups(&self) -> usize {
+        self.rows.div_ceil(GROUP)
+    }
+
+    /// Which rows of a group have pair `pair`.
+    #[inline(always)]
+    pub(super) fn rows_with(&self, group: usize, pair: usize) -> u64 {
+        if self.rows == 1 {
+            // Not turned.
+            return self.by_row[pair / PAIRS] >> (pair % PAIRS) & 1;
+        }
+        self.by_pair[group * self.words + pair / PAIRS][pair % PAIRS]
+    }
+
+    /// Strip `word` of a group.
+    #[inline(always)]
+    pub(super) fn strip<N: Numbers>(
+        &self,
+        numbers: N,
+        group: usize,
+        word: usize,
+    ) -> &Strip<N::Kept> {
+        &numbers.strips(self)[group * self.words + word]
+    }
+
+    /// Strip `word` of row `r`.
+    #[inline(always)]
+    pub(super) fn strip_row<N: Numbers>(
+        &self,
+        numbers: N,
+        r: usize,
+        word: usize,
+    ) -> &[[N::Kept; 2]; PAIRS] {
+        &self.strip(numbers, r / GROUP, word)[r % GROUP].0
+    }
+
+    /// What its bytes stand for.
+    pub(super) fn table(&self) -> &[f32; 256] {
+        &self.table
+    }
+}
+
+/// Writes a row into its place in the strips; after it they stay zero.
+#[inline(always)]
+fn fill<T, K: Copy>(
+    strips: &mut [Strip<K>],
+    r: usize,
+    row: &[T],
+    write: impl Fn(usize, &[T], &mut [K]),
+) {
+    assert!(row.len() <= strips.len() * STRIP, "a row of {}", row.len());
+    let firsts = (0..).step_by(STRIP);
+    for ((strip, part), first) in strips.iter_mut().zip(row.chunks(STRIP)).zip(firsts) {
+        write(
+            first,
+            part,
+            &mut strip[r].0.as_flattened_mut()[..part.len()],
+        );
+    }
+}
+
+struct Turn<'a>(&'a mut SparseRows);
+
+impl WithSimd for Turn<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let SparseRows {
+            rows,
+            words,
+            by_row,
+            by_pair,
+            ..
+        } = self.0;
+        let stride = (*words).max(1);
+        let groups = by_row[..*rows * *words].chunks(GROUP * stride);
+        for (masks, turned) in groups.zip(by_pair.chunks_exact_mut(stride)) {
+            let few = masks.len() <= FEW * stride;
+            for (word, turned) in turned.iter_mut().enumerate() {
+                turned.fill(0);
+                for (r, mask) in masks.chunks_exact(stride).enumerate() {
+                    if few {
+                        let mut bits = mask[word];
+                        while bits != 0 {
+                            turned[bits.trailing_zeros() as usize % 64] |= 1 << r;
+                            bits &= bits - 1;
+                        }
+                    } else {
+                        turned[r % GROUP] = mask[word];
+                    }
+                }
+                if !few {
+                    mask::transpose(turned);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAIRS, SparseRows, mask_of};
+    use crate::isa::Isa;
+
+    fn mask(isa: Isa, row: &[f32]) -> Vec<u64> {
+        let mut mask = vec![u64::MAX; row.len().div_ceil(super::STRIP)];
+        mask_of(isa, row, &mut mask);
+        mask
+    }
+
+    #[test]
+    fn masks_are_turned_again_and_again() {
+        let is_there = |r: usize, pair: usize| (r * 37 + pair * 11) % 7 < 2;
+        for isa in Isa::available() {
+            for rows in [1, 5, 64, 100] {
+                let mut sparse = SparseRows::of_floats(100, 301);
+                for round in 0..2 {
+                    sparse.clear();
+                    for r in 0..rows {
+                        let row: Vec<f32> = (0..301)
+                            .map(|c| f32::from(is_there(r + round, c / 2)))
+                            .collect();
+                        let mask = mask(isa, &row);
+                        sparse.push_floats(&row, &mask, |_, part, kept| {
+                            kept.copy_from_slice(part);
+                        });
+                    }
+                    sparse.turn(isa);
+                    for pair in 0..151 {
+                        for r in 0..rows {
+                            let have = sparse.rows_with(r / 64, pair) >> (r % 64) & 1 == 1;
+                            assert_eq!(have, is_there(r + round, pair), "{r} {pair}");
+                            assert_eq!(
+                                sparse.word(r, pair / PAIRS) >> (pair % PAIRS) & 1 == 1,
+                                have,
+                                "{r} {pair}"
+                            );
+                        }
+                    }
+                    let any = |&pair: &usize| (0..rows).any(|r| is_there(r + round, pair));
+                    let want: Vec<usize> = (75..130).filter(any).collect();
+                    assert!(sparse.found(150..260).eq(want));
+                }
+            }
+        }
+    }
+}

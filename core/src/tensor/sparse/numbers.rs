@@ -1,0 +1,51 @@
+//! What is kept of the numbers of sparse rows.
+
+use super::{SparseRows, Strip};
+
+/// How the numbers of rows are kept, and what they are.
+pub(in crate::tensor) trait Numbers: Copy {
+    /// What is kept of a number.
+    type Kept: Copy + 'static;
+
+    /// All strips, group after group.
+    fn strips(self, rows: &SparseRows) -> &[Strip<Self::Kept>];
+
+    /// The number.
+    fn widen(self, kept: Self::Kept) -> f32;
+}
+
+/// As f32.
+#[derive(Clone, Copy)]
+pub(in crate::tensor) struct Floats;
+
+impl Numbers for Floats {
+    type Kept = f32;
+
+    #[inline(always)]
+    fn strips(self, rows: &SparseRows) -> &[Strip<f32>] {
+        rows.floats.as_chunks().0
+    }
+
+    #[inline(always)]
+    fn widen(self, kept: f32) -> f32 {
+        kept
+    }
+}
+
+/// As bytes, which stand for what is in the table.
+#[derive(Clone, Copy)]
+pub(in crate::tensor) struct Bytes<'a>(pub(in crate::tensor) &'a [f32; 256]);
+
+impl Numbers for Bytes<'_> {
+    type Kept = u8;
+
+    #[inline(always)]
+    fn strips(self, rows: &SparseRows) -> &[Strip<u8>] {
+        rows.bytes.as_chunks().0
+    }
+
+    #[inline(always)]
+    fn widen(self, kept: u8) -> f32 {
+        self.0[usize::from(kept)]
+    }
+}
