@@ -1,11 +1,18 @@
 //! The threads of one fit: started together, marching in step, gone when the call returns.
 //!
-//! [`run`] starts the members of a team in a scope; the calling thread is member 0, the leader. All meet at [`Member::wait`], a barrier that spins for a few microseconds and then sleeps, so that a core busy with
-//! something else costs a step no more than it must. If a member panics, the others are released with
+//! [`run`] starts the members of a team in a scope; the calling thread is member 0, the leader. All meet at
+//! [`Member::wait`], a barrier that polls for a while and then sleeps. If a member panics, the others are released with
 //! [`Broken`] and the panic reaches the caller of [`run`].
+//!
+//! How long it polls is learned. Who wakes from sleep has lost microseconds, so as long as polling ends in time it is
+//! given more time, up to 100 microseconds. But where threads are more than cores, or a core is busy with something else,
+//! who polls may keep the one that it waits for from running: each wait that ends in sleep cuts the next to a quarter,
+//! down to one microsecond, and a step then costs little more than its work.
 
+use std::cell::Cell;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use sync::{AtomicBool, AtomicUsize, Condvar, Mutex, fence};
 
@@ -26,8 +33,14 @@ mod sync {
 /// The largest team.
 pub const MOST_THREADS: usize = 64;
 
-/// Polls before a waiting member goes to sleep: some microseconds.
-const SPINS: usize = if cfg!(all(loom, test)) { 1 } else { 4096 };
+/// Polls between looks at the clock: half a microsecond or less.
+const POLLS: usize = if cfg!(all(loom, test)) { 1 } else { 16 };
+
+/// How long a member polls before it goes to sleep, when waits have been short,
+const LONGEST: Duration = Duration::from_micros(if cfg!(all(loom, test)) { 0 } else { 100 });
+
+/// and when they have not.
+const SHORTEST: Duration = Duration::from_micros(if cfg!(all(loom, test)) { 0 } else { 1 });
 
 /// Another member of the team has panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +58,25 @@ pub fn available_threads() -> usize {
 struct Barrier {
     size: usize,
     arrived: AtomicUsize,
+    polled: Polled,
+    lock: Mutex<()>,
+    wake: Condvar,
+}
+
+/// What those who wait look at: in a cache line of its own, and the one that processors fetch beside it, as all write to
+/// what lies around it.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Polled {
     generation: AtomicUsize,
     sleepers: AtomicUsize,
     broken: AtomicBool,
-    lock: Mutex<()>,
-    wake: Condvar,
+}
+
+impl Polled {
+    fn has_passed(&self, generation: usize) -> bool {
+        self.generation.load(Ordering::Acquire) != generation || self.broken.load(Ordering::Acquire)
+    }
 }
 
 impl Barrier {
@@ -57,30 +84,35 @@ impl Barrier {
         Self {
             size,
             arrived: AtomicUsize::new(0),
-            generation: AtomicUsize::new(0),
-            sleepers: AtomicUsize::new(0),
-            broken: AtomicBool::new(false),
+            polled: Polled {
+                generation: AtomicUsize::new(0),
+                sleepers: AtomicUsize::new(0),
+                broken: AtomicBool::new(false),
+            },
             lock: Mutex::new(()),
             wake: Condvar::new(),
         }
     }
 
-    fn wait(&self) -> Result<(), Broken> {
+    fn wait(&self, patience: &Cell<Duration>) -> Result<(), Broken> {
         if self.size == 1 {
             return Ok(());
         }
-        let generation = self.generation.load(Ordering::Acquire);
+        let generation = self.polled.generation.load(Ordering::Acquire);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
             self.arrived.store(0, Ordering::Relaxed);
             self.release(generation.wrapping_add(1));
+        } else if self.poll(generation, patience.get()) {
+            patience.set((patience.get() * 2).min(LONGEST));
         } else {
-            self.await_change(generation);
+            patience.set((patience.get() / 4).max(SHORTEST));
+            self.sleep(generation);
         }
         self.check()
     }
 
     fn check(&self) -> Result<(), Broken> {
-        if self.broken.load(Ordering::Acquire) {
+        if self.polled.broken.load(Ordering::Acquire) {
             Err(Broken)
         } else {
             Ok(())
@@ -91,41 +123,52 @@ impl Barrier {
     /// the generation is written before the sleepers are counted, with a fence between the two on either side: one of
     /// them sees the other.
     fn release(&self, generation: usize) {
-        self.generation.store(generation, Ordering::Release);
+        self.polled.generation.store(generation, Ordering::Release);
         fence(Ordering::SeqCst);
-        if self.sleepers.load(Ordering::Relaxed) > 0 {
-            let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-            self.wake.notify_all();
+        if self.polled.sleepers.load(Ordering::Relaxed) > 0 {
+            self.wake_all();
         }
     }
 
-    fn await_change(&self, generation: usize) {
-        let passed = || {
-            self.generation.load(Ordering::Acquire) != generation
-                || self.broken.load(Ordering::Acquire)
-        };
-        for _ in 0..SPINS {
-            if passed() {
-                return;
+    /// Whether the generation has passed before patience was at an end.
+    fn poll(&self, generation: usize, patience: Duration) -> bool {
+        let mut start = None;
+        loop {
+            for _ in 0..POLLS {
+                if self.polled.has_passed(generation) {
+                    return true;
+                }
+                std::hint::spin_loop();
             }
-            std::hint::spin_loop();
+            if start.get_or_insert_with(Instant::now).elapsed() >= patience {
+                return false;
+            }
         }
+    }
+
+    fn sleep(&self, generation: usize) {
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        self.polled.sleepers.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        while !passed() {
+        while !self.polled.has_passed(generation) {
             guard = self
                 .wake
                 .wait(guard)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+        self.polled.sleepers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Wakes those who sleep. Whoever was about to has the lock until it does; and it is free again before they wake, for
+    /// which they need it.
+    fn wake_all(&self) {
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        self.wake.notify_all();
     }
 
     fn break_up(&self) {
-        self.broken.store(true, Ordering::Release);
-        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.wake.notify_all();
+        self.polled.broken.store(true, Ordering::Release);
+        self.wake_all();
     }
 }
 
@@ -134,9 +177,19 @@ impl Barrier {
 pub struct Member<'a> {
     index: usize,
     barrier: &'a Barrier,
+    /// How long it polls the next time.
+    patience: Cell<Duration>,
 }
 
-impl Member<'_> {
+impl<'a> Member<'a> {
+    fn new(index: usize, barrier: &'a Barrier) -> Self {
+        Self {
+            index,
+            barrier,
+            patience: Cell::new(LONGEST),
+        }
+    }
+
     /// Which member this is: 0 is the calling thread.
     pub fn index(&self) -> usize {
         self.index
@@ -162,7 +215,7 @@ impl Member<'_> {
     /// When another member has panicked: return at once.
     #[inline]
     pub fn wait(&self) -> Result<(), Broken> {
-        self.barrier.wait()
+        self.barrier.wait(&self.patience)
     }
 }
 
@@ -193,14 +246,11 @@ pub fn run<T>(
             let (barrier, follow) = (&barrier, &follow);
             scope.spawn(move || {
                 let _alarm = Alarm(barrier);
-                follow(Member { index, barrier });
+                follow(Member::new(index, barrier));
             });
         }
         let _alarm = Alarm(&barrier);
-        lead(Member {
-            index: 0,
-            barrier: &barrier,
-        })
+        lead(Member::new(0, &barrier))
     })
 }
 
@@ -215,7 +265,7 @@ pub fn share(total: usize, unit: usize, index: usize, size: usize) -> std::ops::
 /// `RUSTFLAGS="--cfg loom" cargo test --release --package mlp-core --lib every_order`.
 #[cfg(all(loom, test))]
 mod every_order {
-    use super::{AtomicUsize, Barrier, Broken, Ordering};
+    use super::{AtomicUsize, Barrier, Broken, Member, Ordering};
     use loom::sync::Arc;
     use loom::thread;
 
@@ -233,9 +283,10 @@ mod every_order {
             let barrier = Arc::new(Barrier::new(size));
             let cells: Arc<Vec<_>> = Arc::new((0..size).map(|_| AtomicUsize::new(0)).collect());
             let work = move |index: usize, barrier: &Barrier, cells: &[AtomicUsize]| {
+                let member = Member::new(index, barrier);
                 for round in 1..=rounds {
                     cells[index].store(round, Ordering::Relaxed);
-                    assert_eq!(barrier.wait(), Ok(()));
+                    assert_eq!(member.wait(), Ok(()));
                     for cell in cells {
                         assert!(cell.load(Ordering::Relaxed) >= round);
                     }
@@ -279,11 +330,11 @@ mod every_order {
                         let barrier = Arc::clone(&barrier);
                         thread::spawn(move || match index {
                             1 => barrier.break_up(),
-                            _ => assert_eq!(barrier.wait(), Err(Broken)),
+                            _ => assert_eq!(Member::new(index, &barrier).wait(), Err(Broken)),
                         })
                     })
                     .collect();
-                assert_eq!(barrier.wait(), Err(Broken));
+                assert_eq!(Member::new(0, &barrier).wait(), Err(Broken));
                 for other in others {
                     other.join().expect("no panic");
                 }

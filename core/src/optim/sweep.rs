@@ -10,15 +10,23 @@ pub const TINY_MOMENT: f32 = f32::from_bits((127 - 100) << 23);
 /// m, or 0 where |m| < 2^-100.
 #[inline(always)]
 pub(super) fn flush<S: Simd>(simd: S, m: S::f32s) -> S::f32s {
-    let tiny = simd.less_than_f32s(simd.abs_f32s(m), simd.splat_f32s(TINY_MOMENT));
-    simd.select_f32s(tiny, simd.splat_f32s(0.0), m)
+    zero_below(simd, m, TINY_MOMENT)
 }
 
-/// v, or 0 where v < 2^-126: of a square only what is denormal is given up, as its root is still far from nothing.
+/// v, or 0 where v < 2^-126 (it is a mean of squares, never negative): of a square only what is denormal is given up, as
+/// its root is still far from nothing.
 #[inline(always)]
 pub(super) fn flush_square<S: Simd>(simd: S, v: S::f32s) -> S::f32s {
-    let tiny = simd.less_than_f32s(v, simd.splat_f32s(f32::MIN_POSITIVE));
-    simd.select_f32s(tiny, simd.splat_f32s(0.0), v)
+    zero_below(simd, v, f32::MIN_POSITIVE)
+}
+
+/// x, or 0 where |x| < `least`; NaN stays. By the patterns, which are in the order of the numbers with NaN on top: of floats
+/// that would be a comparison for what goes, to be turned round by an instruction that Adam can feel.
+#[inline(always)]
+fn zero_below<S: Simd>(simd: S, x: S::f32s, least: f32) -> S::f32s {
+    let pattern = simd.transmute_i32s_u32s(simd.transmute_u32s_f32s(simd.abs_f32s(x)));
+    let stays = simd.greater_than_i32s(pattern, simd.splat_i32s(least.to_bits() as i32 - 1));
+    simd.select_f32s(stays, x, simd.splat_f32s(0.0))
 }
 
 /// The gradient of loss and penalty: scale g + l2 w + l1 sign(w).
