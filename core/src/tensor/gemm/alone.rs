@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB, columns_in_l2};
+use super::blocking::{Caches, KB, block_in_l2};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::in_place::InPlace;
@@ -12,7 +12,11 @@ use super::{IntoMatrix, Operand, Output, activate, pack};
 use crate::isa::Isa;
 use crate::tensor::matrix::{Aligned, LINE, MatMut, MatRef, padded};
 
-/// Columns of B in a block for large products: 4 MiB, for the third-level cache.
+/// Columns of B that are packed at a time: whole tiles of three panels. Fewer would have each page of B visited for less,
+/// more are more room to be made and more of it out of the second-level cache.
+const COLUMNS: usize = 240;
+
+/// Columns of B in a block for a transposed A: 4 MiB, for the third-level cache.
 const MANY_COLUMNS: usize = 2048;
 
 /// Up to this many columns of B a transposed A is read where it lies: to bring it into rows costs a cycle a number, the
@@ -32,9 +36,6 @@ pub(super) const NEAR_ROWS: usize = 96;
 /// Up to this many rows of A, B is read where it lies, wherever that is: with more, B packed once is read often enough to
 /// pay.
 const FEW: usize = 8;
-
-/// Up to this many rows, a B that stays in the second-level cache is; with more, one of the first level.
-const SOME: usize = 48;
 
 /// C = A B in one of the forms of [`Output`].
 pub(super) fn multiply(
@@ -56,14 +57,8 @@ pub(super) fn multiply(
 
 /// Whether B is read so few times, or from so near, that packing would not pay.
 fn stays_in_place(a: MatRef<'_>, b: MatRef<'_>) -> bool {
-    let Caches { l1, l2, .. } = Caches::of_this_machine();
-    let most = match a.rows() {
-        m if m <= FEW => usize::MAX,
-        m if m <= SOME => l2 / 2,
-        _ => l1,
-    };
-    let size = b.rows() * b.row_stride();
-    size > 0 && size_of::<f32>() * size <= most
+    let size = size_of::<f32>() * b.rows() * b.row_stride();
+    size > 0 && (a.rows() <= FEW || size <= Caches::of_this_machine().l2 / 2)
 }
 
 /// Whole lines of columns from B as it lies, the columns left over from a packed panel.
@@ -106,28 +101,25 @@ fn in_place(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &mut MatMut<'_>, output: 
 /// Block by block of B.
 fn by_blocks(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut MatMut<'_>, output: Output<'_>) {
     let (m, k, n) = (a.rows(), b.rows(), b.cols());
-    let is_large = n > WIDE && m > TALL;
-    let across = if is_large {
-        MANY_COLUMNS
+    let is_plain = matches!(a, Operand::Plain(_));
+    let (deep, across) = if is_plain {
+        (block_in_l2(Caches::of_this_machine(), k).0, COLUMNS)
     } else {
-        columns_in_l2(Caches::of_this_machine())
+        (KB, MANY_COLUMNS)
     };
-    let mut lines = Aligned::zeroed(k.min(KB) * padded(n.min(across)));
+    let near = if is_plain { m } else { NEAR_ROWS };
+    let mut lines = Aligned::zeroed(k.min(deep) * padded(n.min(across)));
     let lines = lines.as_chunks_mut().0;
     let mut room = Vec::new();
-    let near = match a {
-        Operand::Plain(_) if !is_large => m,
-        _ => NEAR_ROWS,
-    };
     for first in (0..n).step_by(across) {
         let columns = first..n.min(first + across);
         // Without a reduction the product is zero, and is still to be written.
-        for pc in (0..k.max(1)).step_by(KB) {
+        for pc in (0..k.max(1)).step_by(deep) {
             let mut block = Block {
                 isa,
                 b,
                 columns: columns.clone(),
-                steps: pc..k.min(pc + KB),
+                steps: pc..k.min(pc + deep),
                 add: pc > 0 || matches!(output, Output::Accumulate),
                 lines: &mut *lines,
                 is_packed: false,
@@ -142,8 +134,8 @@ fn by_blocks(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut MatMut<'_>, outpu
                 let rows = first..m.min(first + near);
                 let steps = block.steps.clone();
                 let (a, a_stride) = match a {
-                    Operand::Plain(a) if !is_large => (a.data_from(0, pc), a.row_stride()),
-                    _ => {
+                    Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
+                    Operand::Transposed(_) => {
                         let stride = pack::rows_into(a, rows.clone(), steps, &mut room);
                         (&room[..], stride)
                     }

@@ -24,7 +24,7 @@ pub(super) struct InPlace<'a> {
     pub(super) c_stride: usize,
     pub(super) panels: usize,
     pub(super) add: bool,
-    /// Room for B in panels, to be written, its steps being one block of the reduction; or nothing.
+    /// Room for B in panels, to be written; or nothing.
     pub(super) packed: &'a mut [[f32; LINE]],
 }
 
@@ -34,51 +34,60 @@ impl WithSimd for InPlace<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> usize {
+        // As in `macrokernel`.
         match S::F32_LANES {
-            16 => self.run::<S, 1, 8, 3>(simd),
-            8 => self.run::<S, 2, 6, 1>(simd),
-            4 => self.run::<S, 4, 6, 1>(simd),
-            _ => self.run::<S, 16, 1, 1>(simd),
+            16 => self.run::<S, 1, 8, 3, 8>(simd),
+            8 => self.run::<S, 2, 6, 1, 4>(simd),
+            4 => self.run::<S, 4, 6, 1, 4>(simd),
+            _ => self.run::<S, 16, 1, 1, 1>(simd),
         }
     }
 }
 
 impl InPlace<'_> {
     #[inline(always)]
-    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize>(mut self, simd: S) -> usize {
+    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize, const ONE: usize>(
+        mut self,
+        simd: S,
+    ) -> usize {
         if !self.packed.is_empty() {
             if self.rows < MR {
                 return 0;
             }
-            self.strip::<S, PV, MR, NP, true>(simd, 0);
+            for pc in (0..self.steps).step_by(KB) {
+                self.strip::<S, PV, MR, NP, true>(simd, 0, pc);
+            }
             return MR;
         }
         for (i, size) in tiles(self.rows, MR) {
-            if size == MR {
-                self.strip::<S, PV, MR, NP, false>(simd, i);
-            } else if const { MR > 4 } && size == 4 {
-                self.strip::<S, PV, 4, NP, false>(simd, i);
-            } else if const { MR > 1 } {
-                self.strip::<S, PV, 1, 8, false>(simd, i);
+            for pc in (0..self.steps).step_by(KB) {
+                if size == MR {
+                    self.strip::<S, PV, MR, NP, false>(simd, i, pc);
+                } else if const { MR > 4 } && size == 4 {
+                    self.strip::<S, PV, 4, NP, false>(simd, i, pc);
+                } else if const { MR > 1 } {
+                    self.strip::<S, PV, 1, ONE, false>(simd, i, pc);
+                }
             }
         }
         self.rows
     }
 
-    /// Rows `i..i + MR` of C.
+    /// Rows `i..i + MR` of C, the block of steps from `pc` on.
     #[inline(always)]
     fn strip<S: Simd, const PV: usize, const MR: usize, const NP: usize, const PACK: bool>(
         &mut self,
         simd: S,
         i: usize,
+        pc: usize,
     ) {
         for (j, size) in groups(self.panels, NP) {
             if size == NP {
-                self.tile::<S, PV, MR, NP, PACK>(simd, i, j);
+                self.tile::<S, PV, MR, NP, PACK>(simd, i, j, pc);
             } else if const { NP > 2 } && size == 2 {
-                self.tile::<S, PV, MR, 2, PACK>(simd, i, j);
+                self.tile::<S, PV, MR, 2, PACK>(simd, i, j, pc);
             } else if const { NP > 1 } {
-                self.tile::<S, PV, MR, 1, PACK>(simd, i, j);
+                self.tile::<S, PV, MR, 1, PACK>(simd, i, j, pc);
             }
         }
     }
@@ -89,32 +98,31 @@ impl InPlace<'_> {
         simd: S,
         i: usize,
         j: usize,
+        pc: usize,
     ) {
         let k = self.steps;
-        for pc in (0..k).step_by(KB) {
-            let len = KB.min(k - pc);
-            let mut rows: [&[f32]; MR] = [&[]; MR];
-            for (r, row) in rows.iter_mut().enumerate() {
-                *row = &self.a[(i + r) * self.a_stride + pc..][..len];
-            }
-            let mut packed: [&mut [[f32; LINE]]; NP] = core::array::from_fn(|_| &mut [][..]);
-            if PACK {
-                let mut panels = self.packed[j * len..].chunks_exact_mut(len);
-                for packed in &mut packed {
-                    *packed = panels.next().unwrap_or_default();
-                }
-            }
-            let b = &self.b[pc * self.b_stride + j * LINE..];
-            let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
-            microkernel::rows_in_place::<S, MR, NP, PV, PACK>(
-                simd,
-                rows,
-                (b, self.b_stride),
-                packed,
-                &mut acc,
-            );
-            let c = &mut self.c[i * self.c_stride + j * LINE..];
-            microkernel::store_tile(simd, &acc, c, self.c_stride, self.add || pc > 0);
+        let len = KB.min(k - pc);
+        let mut rows: [&[f32]; MR] = [&[]; MR];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = &self.a[(i + r) * self.a_stride + pc..][..len];
         }
+        let mut packed: [&mut [[f32; LINE]]; NP] = core::array::from_fn(|_| &mut [][..]);
+        if PACK {
+            let panels = self.packed[j * k..].chunks_exact_mut(k);
+            for (packed, panel) in packed.iter_mut().zip(panels) {
+                *packed = &mut panel[pc..pc + len];
+            }
+        }
+        let b = &self.b[pc * self.b_stride + j * LINE..];
+        let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
+        microkernel::rows_in_place::<S, MR, NP, PV, PACK>(
+            simd,
+            rows,
+            (b, self.b_stride),
+            packed,
+            &mut acc,
+        );
+        let c = &mut self.c[i * self.c_stride + j * LINE..];
+        microkernel::store_tile(simd, &acc, c, self.c_stride, self.add || pc > 0);
     }
 }

@@ -1,11 +1,11 @@
 //! The loops round the register tile: C = A B with rows of A contiguous along the reduction (forward pass, input gradient).
 //! (`columns` has those of the weight gradient.)
 //! ```text
-//! loop 5   ic: chunks of MC rows, so that C and A stay in the second-level cache
-//! loop 4   jc: blocks of NC columns, KB x NC of B in half of the second-level cache
-//! loop 3   pc: blocks of KB steps, the chains of the contract
-//! loop 2   ir: tiles of MR rows, MR x KB of A in the first-level cache
-//! loop 1   jr: NP panels at a time
+//! loop 5   ic: chunks of MC rows, for the epilogue
+//! loop 4   jc: blocks of columns and, where there are very many, of steps: what is in the second-level cache of B
+//! loop 3   ir: tiles of MR rows
+//! loop 2   jr: NP panels at a time
+//! loop 1   pc: blocks of KB steps, the chains of the contract; C is in the first-level cache from the second one on
 //! ```
 //! The loops are those of Goto & van de Geijn 2008 and Van Zee & van de Geijn 2015, with A not packed.
 
@@ -13,13 +13,13 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::blocking::{Caches, KB, columns_in_l2};
+use super::blocking::{Caches, KB, block_in_l2};
 use super::epilogue::Epilogue;
 use super::microkernel;
 use crate::tensor::LINE;
 
 /// Rows of C in one pass over B.
-const MC: usize = 192;
+const MC: usize = 256;
 
 /// A piece of the reduction of a packed operand: `len` steps of every panel, panel after panel.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +62,12 @@ impl WithSimd for RowsByPanels<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         // MR, NP: 24 accumulators of 32 registers, or 12 of 16; a scalar tile has no good shape, so it has the simplest.
+        // ONE: panels of a lone row.
         match S::F32_LANES {
-            16 => self.run::<S, 1, 8, 3>(simd),
-            8 => self.run::<S, 2, 6, 1>(simd),
-            4 => self.run::<S, 4, 6, 1>(simd),
-            _ => self.run::<S, 16, 1, 1>(simd),
+            16 => self.run::<S, 1, 8, 3, 8>(simd),
+            8 => self.run::<S, 2, 6, 1, 4>(simd),
+            4 => self.run::<S, 4, 6, 1, 4>(simd),
+            _ => self.run::<S, 16, 1, 1, 1>(simd),
         }
     }
 }
@@ -117,7 +118,10 @@ pub(super) fn overlap(start: usize, len: usize, from: usize, to: usize) -> Optio
 
 impl RowsByPanels<'_> {
     #[inline(always)]
-    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize>(mut self, simd: S) {
+    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize, const ONE: usize>(
+        mut self,
+        simd: S,
+    ) {
         let panels = self.n.div_ceil(LINE);
         // A tile writes what there is of C: too little is told here.
         let across = if self.padded { panels * LINE } else { self.n };
@@ -133,7 +137,7 @@ impl RowsByPanels<'_> {
             .iter()
             .map(|segment| segment.len)
             .sum::<usize>();
-        let nc = columns_in_l2(Caches::of_this_machine()) / LINE;
+        let (deep, wide) = block_in_l2(Caches::of_this_machine(), k);
         for ic in (0..self.rows).step_by(MC) {
             let mc = MC.min(self.rows - ic);
             if k == 0 && !self.add {
@@ -141,10 +145,10 @@ impl RowsByPanels<'_> {
                     row[..self.n].fill(0.0);
                 }
             }
-            for jc in (0..panels).step_by(nc) {
-                let js = jc..panels.min(jc + nc);
-                for pc in (0..k).step_by(KB) {
-                    let ps = pc..k.min(pc + KB);
+            for pc in (0..k).step_by(deep) {
+                let ps = pc..k.min(pc + deep);
+                for jc in (0..panels).step_by(wide / LINE) {
+                    let js = jc..panels.min(jc + wide / LINE);
                     for (i, size) in tiles(mc, MR) {
                         let at = (ic + i, js.clone(), ps.clone());
                         if size == MR {
@@ -152,7 +156,7 @@ impl RowsByPanels<'_> {
                         } else if const { MR > 4 } && size == 4 {
                             self.strip::<S, PV, 4, NP>(simd, at);
                         } else if const { MR > 1 } {
-                            self.strip::<S, PV, 1, 4>(simd, at);
+                            self.strip::<S, PV, 1, ONE>(simd, at);
                         }
                     }
                 }
@@ -162,7 +166,7 @@ impl RowsByPanels<'_> {
         }
     }
 
-    /// One row of tiles: rows `i..i + MR`, panels `js`, steps `ps` of one block.
+    /// One row of tiles: rows `i..i + MR`, panels `js`, steps `ps`.
     #[inline(always)]
     fn strip<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
@@ -183,6 +187,20 @@ impl RowsByPanels<'_> {
 
     #[inline(always)]
     fn tile<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
+        &mut self,
+        simd: S,
+        i: usize,
+        j: usize,
+        ps: Range<usize>,
+    ) {
+        for pc in ps.clone().step_by(KB) {
+            self.block::<S, PV, MR, NP>(simd, i, j, pc..ps.end.min(pc + KB));
+        }
+    }
+
+    /// A tile's sums over one block of the reduction.
+    #[inline(always)]
+    fn block<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
         simd: S,
         i: usize,

@@ -62,6 +62,10 @@ fn step<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
 }
 
 /// The tile of rows of A (contiguous along the reduction) by packed panels.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "one index for many slices of one length, which no iterator walks together"
+)]
 #[inline(always)]
 pub(super) fn rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     simd: S,
@@ -114,8 +118,8 @@ pub(super) fn rows_in_place<
         }
     }
     let mut sum = *acc;
-    for p in 0..k {
-        let row = &b[p * stride..][..NP * LINE];
+    for (p, row) in b.chunks(stride).take(k).enumerate() {
+        let row = &row[..NP * LINE];
         let mut vectors = [[simd.splat_f32s(0.0); PV]; NP];
         for q in 0..NP {
             let source = &row.as_chunks::<LINE>().0[q];
@@ -156,11 +160,8 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
     }
     let mut sum = *acc;
     for (p, row) in a.chunks_exact(stride).take(k).enumerate() {
-        let row = &row[first..first + MR];
         let mut x = [0.0; MR];
-        for i in 0..MR {
-            x[i] = row[i];
-        }
+        x.copy_from_slice(&row[first..first + MR]);
         step(simd, x, lines(simd, &panels, p), &mut sum);
     }
     *acc = sum;
@@ -242,10 +243,7 @@ pub(super) fn store<S: Simd, const PV: usize>(
 /// The sum as it is.
 #[inline(always)]
 pub(super) fn keep<S: Simd, const PV: usize>(_: S, acc: [S::f32s; PV], line: &mut [f32; LINE]) {
-    let line = S::as_mut_simd_f32s(line).0;
-    for j in 0..PV {
-        line[j] = acc[j];
-    }
+    S::as_mut_simd_f32s(line).0.copy_from_slice(&acc);
 }
 
 /// Stores a whole tile in rows of C a stride apart.
