@@ -82,6 +82,18 @@ fn parse_size(text: &str) -> Option<usize> {
         .filter(|&size| size > 0)
 }
 
+/// How much of a B of k steps is to be read again and again from the second-level cache: steps, whole blocks of them, and
+/// columns, as many as half of it has room for.
+pub(super) fn block_in_l2(caches: Caches, k: usize) -> (usize, usize) {
+    let lines = caches.l2 / 2 / (LINE * size_of::<f32>());
+    let steps = k.min((lines / WIDEST / KB).max(1) * KB).max(1);
+    let panels = (lines / steps / WIDEST).max(1) * WIDEST;
+    (steps, panels * LINE)
+}
+
+/// Panels in the widest tile: others are slower, so a block is to have whole ones.
+const WIDEST: usize = 3;
+
 /// NC: how many columns of B, [`KB`] deep, fill half of the second-level cache.
 pub(super) fn columns_in_l2(caches: Caches) -> usize {
     (caches.l2 / 2 / (KB * size_of::<f32>()) / LINE * LINE).max(LINE)

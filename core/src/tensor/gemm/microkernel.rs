@@ -19,9 +19,6 @@ use pulp::Simd;
 
 use crate::tensor::LINE;
 
-/// Steps of [`rows`] in one round of its loop: what the compiler does not prove of slices is checked once a round.
-const UNROLL: usize = 4;
-
 /// MR x NP x (16 / LANES) accumulators; `PV` is 16 / LANES.
 pub(super) type Acc<V, const MR: usize, const NP: usize, const PV: usize> = [[[V; PV]; NP]; MR];
 
@@ -30,6 +27,20 @@ pub(super) type Acc<V, const MR: usize, const NP: usize, const PV: usize> = [[[V
 pub(super) fn line<S: Simd, const PV: usize>(line: &[f32; LINE]) -> [S::f32s; PV] {
     let vectors = S::as_simd_f32s(line).0;
     core::array::from_fn(|j| vectors[j])
+}
+
+/// The vectors of line p of each panel.
+#[inline(always)]
+fn lines<S: Simd, const NP: usize, const PV: usize>(
+    simd: S,
+    panels: &[&[[f32; LINE]]; NP],
+    p: usize,
+) -> [[S::f32s; PV]; NP] {
+    let mut b = [[simd.splat_f32s(0.0); PV]; NP];
+    for q in 0..NP {
+        b[q] = line::<S, PV>(&panels[q][p]);
+    }
+    b
 }
 
 /// acc\[i\] += a\[i\] b, fused.
@@ -51,53 +62,77 @@ fn step<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
 }
 
 /// The tile of rows of A (contiguous along the reduction) by packed panels.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "one index for many slices of one length, which no iterator walks together"
+)]
 #[inline(always)]
 pub(super) fn rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     simd: S,
-    a: [&[f32]; MR],
-    panels: [&[[f32; LINE]]; NP],
+    mut a: [&[f32]; MR],
+    mut panels: [&[[f32; LINE]]; NP],
     acc: &mut Acc<S::f32s, MR, NP, PV>,
 ) {
+    // One length for all: told here, so that no index is checked below.
     let k = panels[0].len();
-    let a = a.map(|row| row[..k].as_chunks::<UNROLL>());
-    let panels = panels.map(|panel| panel[..k].as_chunks::<UNROLL>());
-    let mut sum = *acc;
-    for p in 0..k / UNROLL {
-        let a = a.map(|(chunks, _)| &chunks[p]);
-        let b = panels.map(|(chunks, _)| &chunks[p]);
-        for u in 0..UNROLL {
-            let b = core::array::from_fn(|q| line::<S, PV>(&b[q][u]));
-            step(simd, core::array::from_fn(|i| a[i][u]), b, &mut sum);
-        }
+    for row in &mut a {
+        *row = &row[..k];
     }
-    for p in 0..k % UNROLL {
-        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q].1[p]));
-        step(simd, core::array::from_fn(|i| a[i].1[p]), b, &mut sum);
+    for panel in &mut panels {
+        *panel = &panel[..k];
+    }
+    let mut sum = *acc;
+    for p in 0..k {
+        let mut x = [0.0; MR];
+        for i in 0..MR {
+            x[i] = a[i][p];
+        }
+        step(simd, x, lines(simd, &panels, p), &mut sum);
     }
     *acc = sum;
 }
 
-/// The tile of rows of A by columns `first..first + 16 NP` of B, its rows `stride` apart.
+/// The tile of rows of A by the first 16 NP columns of rows of B that lie a stride apart; with PACK it leaves those
+/// columns in panels.
 #[inline(always)]
-pub(super) fn rows_in_place<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
+pub(super) fn rows_in_place<
+    S: Simd,
+    const MR: usize,
+    const NP: usize,
+    const PV: usize,
+    const PACK: bool,
+>(
     simd: S,
-    a: [&[f32]; MR],
-    b: &[f32],
-    stride: usize,
-    first: usize,
+    mut a: [&[f32]; MR],
+    (b, stride): (&[f32], usize),
+    mut packed: [&mut [[f32; LINE]]; NP],
     acc: &mut Acc<S::f32s, MR, NP, PV>,
 ) {
-    assert!(
-        first + NP * LINE <= stride,
-        "columns from {first} of rows of {stride}"
-    );
     let k = a[0].len();
-    let a = a.map(|row| &row[..k]);
+    for row in &mut a {
+        *row = &row[..k];
+    }
+    if PACK {
+        for panel in &mut packed {
+            *panel = &mut std::mem::take(panel)[..k];
+        }
+    }
     let mut sum = *acc;
-    for (p, row) in b.chunks_exact(stride).take(k).enumerate() {
-        let lines = row[first..first + NP * LINE].as_chunks::<LINE>().0;
-        let b = core::array::from_fn(|q| line::<S, PV>(&lines[q]));
-        step(simd, core::array::from_fn(|i| a[i][p]), b, &mut sum);
+    for (p, row) in b.chunks(stride).take(k).enumerate() {
+        let row = &row[..NP * LINE];
+        let mut vectors = [[simd.splat_f32s(0.0); PV]; NP];
+        for q in 0..NP {
+            let source = &row.as_chunks::<LINE>().0[q];
+            vectors[q] = line::<S, PV>(source);
+            if PACK {
+                packed[q][p] = *source;
+            }
+        }
+        let mut x = [0.0; MR];
+        for i in 0..MR {
+            x[i] = a[i][p];
+        }
+        step(simd, x, vectors, &mut sum);
     }
     *acc = sum;
 }
@@ -110,7 +145,7 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
     a: &[f32],
     stride: usize,
     first: usize,
-    panels: [&[[f32; LINE]]; NP],
+    mut panels: [&[[f32; LINE]]; NP],
     acc: &mut Acc<S::f32s, MR, NP, PV>,
 ) {
     let k = panels[0].len();
@@ -120,13 +155,14 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
         first + MR,
         a.len()
     );
-    let panels = panels.map(|panel| &panel[..k]);
+    for panel in &mut panels {
+        *panel = &panel[..k];
+    }
     let mut sum = *acc;
     for (p, row) in a.chunks_exact(stride).take(k).enumerate() {
         let mut x = [0.0; MR];
         x.copy_from_slice(&row[first..first + MR]);
-        let b = core::array::from_fn(|q| line::<S, PV>(&panels[q][p]));
-        step(simd, x, b, &mut sum);
+        step(simd, x, lines(simd, &panels, p), &mut sum);
     }
     *acc = sum;
 }
@@ -151,6 +187,46 @@ pub(super) fn store<S: Simd, const PV: usize>(
     for j in 0..PV {
         let old = if add { c[j] } else { simd.splat_f32s(0.0) };
         c[j] = simd.add_f32s(old, acc[j]);
+    }
+}
+
+/// The sum as it is.
+#[inline(always)]
+pub(super) fn keep<S: Simd, const PV: usize>(_: S, acc: [S::f32s; PV], line: &mut [f32; LINE]) {
+    S::as_mut_simd_f32s(line).0.copy_from_slice(&acc);
+}
+
+/// Stores a whole tile in rows of C a stride apart.
+#[inline(always)]
+pub(super) fn store_tile<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
+    simd: S,
+    acc: &Acc<S::f32s, MR, NP, PV>,
+    c: &mut [f32],
+    stride: usize,
+    add: bool,
+) {
+    // The question is asked once, not for every vector.
+    if add {
+        store_rows(simd, acc, c, stride, true);
+    } else {
+        store_rows(simd, acc, c, stride, false);
+    }
+}
+
+#[inline(always)]
+fn store_rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
+    simd: S,
+    acc: &Acc<S::f32s, MR, NP, PV>,
+    c: &mut [f32],
+    stride: usize,
+    add: bool,
+) {
+    for i in 0..MR {
+        let row = &mut c[i * stride..][..NP * LINE];
+        let lines = row.as_chunks_mut::<LINE>().0;
+        for q in 0..NP {
+            store(simd, acc[i][q], &mut lines[q], add);
+        }
     }
 }
 

@@ -12,10 +12,12 @@
 //! runs down the reduction (`microkernel`); the loops round it keep each operand in the cache it should be read from
 //! (`macrokernel`, `blocking`). Overwriting never reads C, which may hold NaN.
 
+mod alone;
 mod blocking;
 mod claims;
+mod columns;
 mod epilogue;
-mod few;
+mod in_place;
 mod macrokernel;
 mod microkernel;
 mod pack;
@@ -23,8 +25,9 @@ mod product;
 mod sparse;
 
 pub use blocking::{Caches, KB};
+pub use columns::{ColumnsByPanels, GROUP, Rows};
 pub use epilogue::Epilogue;
-pub use macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink, Sums};
+pub use macrokernel::{RowsByPanels, Segment, Sink, Sums};
 pub use pack::{Operand, Panels};
 pub use sparse::{
     Meanwhile, SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, room_for_lines,
@@ -34,9 +37,8 @@ pub use sparse::{
 use pulp::{Simd, WithSimd};
 
 use super::activation::{Activation, activation_forward};
-use super::matrix::{Aligned, LINE, MatMut, MatRef, padded};
+use super::matrix::{Aligned, LINE, MatMut, padded};
 use crate::isa::Isa;
-use few::FewRows;
 
 /// What becomes of the product.
 #[derive(Clone, Copy, Debug)]
@@ -82,48 +84,18 @@ pub fn gemm(
     if m == 0 || n == 0 {
         return;
     }
-    let (mut c, threads) = (c, product::threads_that_pay(threads, [m, k, n]));
-    if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
-        && FewRows::fits(a, b, threads)
-    {
-        few_rows(isa, a, b, &mut c, output);
-        return;
+    match product::threads_that_pay(threads, [m, k, n]) {
+        1 => alone::multiply(isa, a, b, c, output),
+        threads => product::multiply(isa, threads, a, b, c, output),
     }
-    product::multiply(isa, threads, a, b, c, output);
 }
 
-/// The product of a few rows: whole lines of columns from B as it lies, the columns left over from a packed panel.
-fn few_rows(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &mut MatMut<'_>, output: Output<'_>) {
-    let (k, n, stride) = (b.rows(), b.cols(), c.row_stride());
-    let add = matches!(output, Output::Accumulate);
-    isa.dispatch(FewRows {
-        a,
-        b,
-        c: c.reborrow(),
-        add,
-    });
-    let whole = n / LINE * LINE;
-    if whole < n {
-        let mut lines = Aligned::zeroed(k * LINE);
-        let lines = lines.as_chunks_mut().0;
-        pack::pack_into(Operand::Plain(b), 0..k, whole..n, lines);
-        isa.dispatch(RowsByPanels {
-            a: a.data(),
-            a_stride: a.row_stride(),
-            rows: a.rows(),
-            segments: &[Segment { len: k, lines }],
-            c: &mut c.data()[whole..],
-            c_stride: stride,
-            n: n - whole,
-            padded: false,
-            add,
-            epilogue: Epilogue::default(),
-        });
-    }
+/// The last step of a product whose output is activated.
+fn activate(isa: Isa, c: MatMut<'_>, output: Output<'_>) {
     if let Output::Activate(bias, activation) = output {
-        let line = &mut Aligned::zeroed(padded(n));
+        let line = &mut Aligned::zeroed(padded(c.cols()));
         isa.dispatch(BiasActivation {
-            c: c.reborrow(),
+            c,
             bias,
             activation,
             line,
@@ -152,6 +124,35 @@ impl WithSimd for BiasActivation<'_> {
             let n = row.len();
             activation_forward(simd, self.activation, self.line, n);
             row.copy_from_slice(&self.line[..n]);
+        }
+    }
+}
+
+/// Puts the strips into C.
+struct IntoMatrix<'a> {
+    c: MatMut<'a>,
+    first: usize,
+    add: bool,
+}
+
+impl Sink for IntoMatrix<'_> {
+    #[inline(always)]
+    fn begin(&mut self, i: usize, j: usize, strip: &mut [[f32; LINE]]) -> bool {
+        if self.add {
+            let width = LINE.min(self.c.cols() - j * LINE);
+            for (r, line) in strip.iter_mut().enumerate() {
+                line[..width].copy_from_slice(&self.c.row(i - self.first + r)[j * LINE..][..width]);
+            }
+        }
+        self.add
+    }
+
+    #[inline(always)]
+    fn take<S: Simd>(&mut self, _: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
+        let width = LINE.min(self.c.cols() - j * LINE);
+        for (r, line) in strip.iter().enumerate() {
+            let row = &mut self.c.row(i - self.first + r)[j * LINE..][..width];
+            row.copy_from_slice(&line[..width]);
         }
     }
 }

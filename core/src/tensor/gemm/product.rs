@@ -4,13 +4,13 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use pulp::Simd;
-
+use super::alone::{NARROW, NEAR_ROWS, TALL, WIDE};
 use super::blocking::{Caches, KB, columns_in_l2};
 use super::claims::Claims;
+use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
-use super::macrokernel::{ColumnsByPanels, GROUP, Rows, RowsByPanels, Segment, Sink};
-use super::{BiasActivation, Operand, Output, pack};
+use super::macrokernel::{RowsByPanels, Segment};
+use super::{IntoMatrix, Operand, Output, activate, pack};
 use crate::isa::Isa;
 use crate::team::{self, Broken, Member};
 use crate::tensor::matrix::{Aligned, LINE, MatMut, padded};
@@ -20,20 +20,6 @@ const MULTIPLY_ADDS_PER_THREAD: usize = 4 << 20;
 
 /// Columns of B in a block for several threads or for large products: 4 MiB, for the third-level cache.
 const SHARED_COLUMNS: usize = 2048;
-
-/// Up to this many columns of B a transposed A is read where it lies: to bring it into rows costs a cycle a number, the
-/// product n / 16.
-const NARROW: usize = 128;
-
-/// From more columns of B on, some rows of A at a time are brought near, KB steps of each: they are read once for every
-/// 16 columns, and far apart they contend for the same places in the caches.
-const WIDE: usize = 512;
-
-/// And this many rows.
-const TALL: usize = 256;
-
-/// So many rows, which then lie in the second-level cache.
-const NEAR_ROWS: usize = 96;
 
 /// Cuts the rows of C into what a thread takes at a time: first many, then fewer and fewer, for none to be waited for long
 /// at the end (Polychronopoulos & Kuck 1987).
@@ -177,14 +163,9 @@ impl Product<'_> {
                 .unwrap_or_else(PoisonError::into_inner);
             let (rows, c) = &mut *rows;
             self.multiply(rows, c, block, room);
-            if let (Output::Activate(bias, activation), true) = (self.output, block.is_last) {
-                let n = self.b.cols();
-                self.isa.dispatch(BiasActivation {
-                    c: MatMut::new(c, rows.len(), n, self.stride),
-                    bias,
-                    activation,
-                    line: &mut Aligned::zeroed(padded(n)),
-                });
+            if block.is_last {
+                let c = MatMut::new(c, rows.len(), self.b.cols(), self.stride);
+                activate(self.isa, c, self.output);
             }
         })
     }
@@ -274,34 +255,5 @@ impl Product<'_> {
                 },
             });
         });
-    }
-}
-
-/// Puts the strips into C.
-struct IntoMatrix<'a> {
-    c: MatMut<'a>,
-    first: usize,
-    add: bool,
-}
-
-impl Sink for IntoMatrix<'_> {
-    #[inline(always)]
-    fn begin(&mut self, i: usize, j: usize, strip: &mut [[f32; LINE]]) -> bool {
-        if self.add {
-            let width = LINE.min(self.c.cols() - j * LINE);
-            for (r, line) in strip.iter_mut().enumerate() {
-                line[..width].copy_from_slice(&self.c.row(i - self.first + r)[j * LINE..][..width]);
-            }
-        }
-        self.add
-    }
-
-    #[inline(always)]
-    fn take<S: Simd>(&mut self, _: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
-        let width = LINE.min(self.c.cols() - j * LINE);
-        for (r, line) in strip.iter().enumerate() {
-            let row = &mut self.c.row(i - self.first + r)[j * LINE..][..width];
-            row.copy_from_slice(&line[..width]);
-        }
     }
 }

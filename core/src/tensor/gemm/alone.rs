@@ -1,0 +1,267 @@
+//! The product of [`gemm`](super::gemm()) on the calling thread. B is read where it lies if it is small or A has few rows;
+//! else a block of it at a time is packed by the first rows of A as they are multiplied by it, for all others.
+
+use std::ops::Range;
+
+use super::blocking::{Caches, KB, block_in_l2};
+use super::columns::{ColumnsByPanels, GROUP, Rows};
+use super::epilogue::Epilogue;
+use super::in_place::InPlace;
+use super::macrokernel::{RowsByPanels, Segment};
+use super::{IntoMatrix, Operand, Output, activate, pack};
+use crate::isa::Isa;
+use crate::tensor::matrix::{Aligned, LINE, MatMut, MatRef, padded};
+
+/// Columns of B that are packed at a time: whole tiles of three panels. Fewer would have each page of B visited for less,
+/// more are more room to be made and more of it out of the second-level cache.
+const COLUMNS: usize = 240;
+
+/// Columns of B in a block for a transposed A: 4 MiB, for the third-level cache.
+const MANY_COLUMNS: usize = 2048;
+
+/// Up to this many columns of B a transposed A is read where it lies: to bring it into rows costs a cycle a number, the
+/// product n / 16.
+pub(super) const NARROW: usize = 128;
+
+/// From more columns of B on, some rows of A at a time are brought near, KB steps of each: they are read once for every
+/// 16 columns, and far apart they contend for the same places in the caches.
+pub(super) const WIDE: usize = 512;
+
+/// And this many rows.
+pub(super) const TALL: usize = 256;
+
+/// So many rows, which then lie in the second-level cache.
+pub(super) const NEAR_ROWS: usize = 96;
+
+/// Up to this many rows of A, B is read where it lies, wherever that is: with more, B packed once is read often enough to
+/// pay.
+const FEW: usize = 8;
+
+/// C = A B in one of the forms of [`Output`].
+pub(super) fn multiply(
+    isa: Isa,
+    a: Operand<'_>,
+    b: Operand<'_>,
+    mut c: MatMut<'_>,
+    output: Output<'_>,
+) {
+    if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
+        && stays_in_place(a, b)
+    {
+        in_place(isa, a, b, &mut c, output);
+    } else {
+        by_blocks(isa, a, b, &mut c, output);
+    }
+    activate(isa, c, output);
+}
+
+/// Whether B is read so few times, or from so near, that packing would not pay.
+fn stays_in_place(a: MatRef<'_>, b: MatRef<'_>) -> bool {
+    let size = size_of::<f32>() * b.rows() * b.row_stride();
+    size > 0 && (a.rows() <= FEW || size <= Caches::of_this_machine().l2 / 2)
+}
+
+/// Whole lines of columns from B as it lies, the columns left over from a packed panel.
+fn in_place(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &mut MatMut<'_>, output: Output<'_>) {
+    let (k, n, c_stride) = (b.rows(), b.cols(), c.row_stride());
+    let add = matches!(output, Output::Accumulate);
+    let whole = n / LINE * LINE;
+    isa.dispatch(InPlace {
+        a: a.data(),
+        a_stride: a.row_stride(),
+        rows: a.rows(),
+        b: b.data(),
+        b_stride: b.row_stride(),
+        steps: k,
+        c: c.data(),
+        c_stride,
+        panels: whole / LINE,
+        add,
+        packed: &mut [],
+    });
+    if whole < n {
+        let mut lines = Aligned::zeroed(k * LINE);
+        let lines = lines.as_chunks_mut().0;
+        pack::pack_into(Operand::Plain(b), 0..k, whole..n, lines);
+        isa.dispatch(RowsByPanels {
+            a: a.data(),
+            a_stride: a.row_stride(),
+            rows: a.rows(),
+            segments: &[Segment { len: k, lines }],
+            c: &mut c.data()[whole..],
+            c_stride,
+            n: n - whole,
+            padded: false,
+            add,
+            epilogue: Epilogue::default(),
+        });
+    }
+}
+
+/// Block by block of B.
+fn by_blocks(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut MatMut<'_>, output: Output<'_>) {
+    let (m, k, n) = (a.rows(), b.rows(), b.cols());
+    let is_plain = matches!(a, Operand::Plain(_));
+    let (deep, across) = if is_plain {
+        (block_in_l2(Caches::of_this_machine(), k).0, COLUMNS)
+    } else {
+        (KB, MANY_COLUMNS)
+    };
+    let near = if is_plain { m } else { NEAR_ROWS };
+    let mut lines = Aligned::zeroed(k.min(deep) * padded(n.min(across)));
+    let lines = lines.as_chunks_mut().0;
+    let mut room = Vec::new();
+    for first in (0..n).step_by(across) {
+        let columns = first..n.min(first + across);
+        // Without a reduction the product is zero, and is still to be written.
+        for pc in (0..k.max(1)).step_by(deep) {
+            let mut block = Block {
+                isa,
+                b,
+                columns: columns.clone(),
+                steps: pc..k.min(pc + deep),
+                add: pc > 0 || matches!(output, Output::Accumulate),
+                lines: &mut *lines,
+                is_packed: false,
+            };
+            if let Operand::Transposed(a) = a
+                && n <= NARROW
+            {
+                block.by_columns(a, c, &mut room);
+                continue;
+            }
+            for first in (0..m).step_by(near) {
+                let rows = first..m.min(first + near);
+                let steps = block.steps.clone();
+                let (a, a_stride) = match a {
+                    Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
+                    Operand::Transposed(_) => {
+                        let stride = pack::rows_into(a, rows.clone(), steps, &mut room);
+                        (&room[..], stride)
+                    }
+                };
+                block.by_rows((a, a_stride), rows, c);
+            }
+        }
+    }
+}
+
+/// A block of B, and what is added to C of its product.
+struct Block<'a> {
+    isa: Isa,
+    b: Operand<'a>,
+    columns: Range<usize>,
+    steps: Range<usize>,
+    add: bool,
+    /// Room for it in panels, and whether they are there.
+    lines: &'a mut [[f32; LINE]],
+    is_packed: bool,
+}
+
+impl Block<'_> {
+    /// These rows of C, from rows of A that lie a stride apart.
+    fn by_rows(&mut self, (a, a_stride): (&[f32], usize), rows: Range<usize>, c: &mut MatMut<'_>) {
+        let c_stride = c.row_stride();
+        let c = &mut c.data()[rows.start * c_stride + self.columns.start..];
+        let done = if self.is_packed {
+            0
+        } else {
+            self.pack((a, a_stride), rows.len(), (&mut *c, c_stride))
+        };
+        if done == rows.len() {
+            return;
+        }
+        self.isa.dispatch(RowsByPanels {
+            a: &a[done * a_stride..],
+            a_stride,
+            rows: rows.len() - done,
+            segments: &[Segment {
+                len: self.steps.len(),
+                lines: self.lines,
+            }],
+            c: &mut c[done * c_stride..],
+            c_stride,
+            n: self.columns.len(),
+            padded: false,
+            add: self.add,
+            epilogue: Epilogue::default(),
+        });
+    }
+
+    /// Packs the block, with the first tile of rows if B lies as it is read: how many rows of C are done.
+    fn pack(
+        &mut self,
+        (a, a_stride): (&[f32], usize),
+        rows: usize,
+        (c, c_stride): (&mut [f32], usize),
+    ) -> usize {
+        self.is_packed = true;
+        let (Range { start, end }, steps) = (self.columns.clone(), self.steps.clone());
+        let panels = (end - start) / LINE;
+        let (whole, rest) = self.lines.split_at_mut(panels * steps.len());
+        let done = match self.b {
+            Operand::Plain(b) if !whole.is_empty() => self.isa.dispatch(InPlace {
+                a,
+                a_stride,
+                rows,
+                b: b.data_from(steps.start, start),
+                b_stride: b.row_stride(),
+                steps: steps.len(),
+                c: &mut *c,
+                c_stride,
+                panels,
+                add: self.add,
+                packed: whole,
+            }),
+            _ => 0,
+        };
+        if done == 0 {
+            pack::pack_into(self.b, steps, start..end, self.lines);
+            return 0;
+        }
+        let whole = start + panels * LINE;
+        if whole < end {
+            pack::pack_into(self.b, steps.clone(), whole..end, rest);
+            self.isa.dispatch(RowsByPanels {
+                a,
+                a_stride,
+                rows: done,
+                segments: &[Segment {
+                    len: steps.len(),
+                    lines: rest,
+                }],
+                c: &mut c[whole - start..],
+                c_stride,
+                n: end - whole,
+                padded: false,
+                add: self.add,
+                epilogue: Epilogue::default(),
+            });
+        }
+        done
+    }
+
+    /// All rows of C, from the columns of what lies there.
+    fn by_columns(&mut self, a: MatRef<'_>, c: &mut MatMut<'_>, room: &mut Vec<f32>) {
+        let Range { start, end } = self.columns.clone();
+        pack::pack_into(self.b, self.steps.clone(), start..end, self.lines);
+        let (m, stride) = (a.cols(), c.row_stride());
+        room.resize(self.steps.len() * GROUP, 0.0);
+        self.isa.dispatch(ColumnsByPanels {
+            pieces: &[Rows {
+                a: a.data_from(self.steps.start, 0),
+                stride: a.row_stride(),
+                len: self.steps.len(),
+                lines: self.lines,
+            }],
+            columns: 0..m,
+            panels: (end - start).div_ceil(LINE),
+            packed: room,
+            sink: IntoMatrix {
+                first: 0,
+                c: MatMut::new(&mut c.data()[start..], m, end - start, stride),
+                add: self.add,
+            },
+        });
+    }
+}
