@@ -12,8 +12,8 @@
 //!               96 a thread where there are rows to validate on
 //! rows          4 bytes each for their order; their losses
 //! ```
-//! The data come on top, and where most of them are zero what is left without the zeros: 4 bytes for each pair of numbers
-//! that are not both zero where the data are bytes, else 10; and in the batch 8 to 12 bytes for each pair of columns in each row.
+//! The data come on top, and where most of them are zero a mask of 8 bytes for every 128 numbers of a row, or part of them.
+//! Of the inputs of a batch there is then a byte each where the data are bytes, in whole groups of 64 rows.
 
 use crate::nn::{Layer, Network, RowLoss};
 use crate::optim::Optimizer;
