@@ -8,7 +8,7 @@ use crate::dataset::Inputs;
 use crate::dataset::inputs::{Row, Values};
 use crate::dataset::scaling::Affine;
 use crate::isa::{Isa, prefetch};
-use crate::tensor::sparse::{STRIP, SparseRows, mask_of};
+use crate::tensor::sparse::{SparseRows, UNITS, mask_of};
 use crate::tensor::{MatMut, padded};
 
 /// For each row a bit for each pair of columns, set where not both are zero once scaled.
@@ -44,12 +44,12 @@ impl Inputs {
         if rows == 0 || cols == 0 || matches!(self.values, Values::Shared(_)) {
             return None;
         }
-        let words = cols.div_ceil(STRIP);
+        let words = cols.div_ceil(2 * UNITS);
         let mut line = vec![0.0; padded(cols)];
         let mut find = |row: usize, mask: &mut [u64]| {
             let out = MatMut::new(&mut line, 1, cols, padded(cols));
             self.gather_on(isa, std::iter::once(row), out);
-            mask_of(isa, &line[..cols], mask);
+            mask_of::<2>(isa, &line[..cols], mask);
         };
         let sample = SAMPLE.min(rows);
         let (mut mask, mut found) = (vec![0; words], 0);
@@ -80,17 +80,14 @@ impl Inputs {
         }
     }
 
-    /// Has the cache fetch strip `strip` of row `i`, which will soon be gathered, and of the first one the mask too.
+    /// Has the cache fetch row `i` and its mask, which will soon be gathered.
     #[inline]
-    pub fn fetch_sparse(&self, isa: Isa, non_zeros: &NonZeros, i: usize, strip: usize) {
-        let first = strip * STRIP;
+    pub fn fetch_sparse(&self, isa: Isa, non_zeros: &NonZeros, i: usize) {
+        prefetch(isa, &non_zeros.row(i)[0]);
         match self.row(i) {
-            Row::Bytes(bytes) => fetch_lines(isa, bytes, first),
-            Row::Floats(floats) => fetch_lines(isa, floats, first),
+            Row::Bytes(bytes) => fetch_lines(isa, bytes),
+            Row::Floats(floats) => fetch_lines(isa, floats),
             Row::Stored(_) => {}
-        }
-        if strip == 0 {
-            prefetch(isa, &non_zeros.row(i)[0]);
         }
     }
 
@@ -117,10 +114,10 @@ impl Inputs {
     }
 }
 
-/// A strip of a row, from that column on.
-fn fetch_lines<T>(isa: Isa, row: &[T], first: usize) {
-    let strip = row[first..].iter().take(STRIP);
-    for x in strip.step_by(LINE_OF_BYTES / size_of::<T>()) {
+/// All lines of a row.
+fn fetch_lines<T>(isa: Isa, row: &[T]) {
+    let firsts = row.iter().step_by(LINE_OF_BYTES / size_of::<T>());
+    for x in firsts.chain(row.last()) {
         prefetch(isa, x);
     }
 }

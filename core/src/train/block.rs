@@ -6,14 +6,14 @@
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
+use super::given::{Given, Source};
 use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
 use super::mask::{Draw, Mask, MaskRow};
 use super::share::Share;
-use crate::dataset::{Inputs, NonZeros, Targets};
+use super::skipped::Skipped;
 use crate::isa::Isa;
 use crate::nn::{Network, RowLoss};
 use crate::team::MOST_THREADS;
-use crate::tensor::MatMut;
 use crate::tensor::gemm::{
     Epilogue, Meanwhile, Rows, RowsByPanels, Segment, SparsePiece, SparseRowsByPanels,
     room_for_rows,
@@ -23,69 +23,6 @@ use crate::tensor::sparse::SparseRows;
 
 /// All members' shares, held for reading.
 pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>];
-
-/// Data whose rows are met.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Source<'a> {
-    pub(super) inputs: &'a Inputs,
-    pub(super) targets: &'a Targets,
-    /// The inputs without their zeros, if they mostly are zero.
-    pub(super) non_zeros: Option<&'a NonZeros>,
-}
-
-/// The inputs of the rows.
-#[derive(Debug)]
-enum Given {
-    Dense {
-        rows: Aligned,
-        stride: usize,
-    },
-    Sparse {
-        rows: SparseRows,
-        /// For the product that skips zeros.
-        room: Aligned,
-    },
-}
-
-impl Given {
-    /// Takes in rows of the data.
-    fn gather(
-        &mut self,
-        isa: Isa,
-        source: &Source<'_>,
-        indices: impl ExactSizeIterator<Item = usize> + Clone,
-    ) {
-        match (self, source.non_zeros) {
-            (Self::Sparse { rows, .. }, Some(non_zeros)) => {
-                source
-                    .inputs
-                    .gather_sparse_on(isa, non_zeros, indices, rows);
-            }
-            (Self::Dense { rows, stride }, _) => {
-                let out = MatMut::new(rows, indices.len(), source.inputs.cols(), *stride);
-                source.inputs.gather_on(isa, indices, out);
-            }
-            (Self::Sparse { .. }, None) => unreachable!("all data of a run are sparse, or none"),
-        }
-    }
-
-    /// Drops what the mask drops of the first `rows` rows of `cols` numbers.
-    fn drop(&mut self, isa: Isa, mask: Mask<'_>, rows: usize, cols: usize) {
-        match self {
-            Self::Dense { rows: data, stride } => {
-                for (r, row) in data.chunks_mut(*stride).take(rows).enumerate() {
-                    let row = &mut row[..cols];
-                    isa.dispatch(MaskRow { mask, r, row });
-                }
-            }
-            Self::Sparse { rows: sparse, .. } => {
-                for r in 0..rows {
-                    mask.apply_to_pairs(r, cols, sparse);
-                }
-            }
-        }
-    }
-}
 
 /// One thread's rows of the batch.
 #[derive(Debug)]
@@ -101,12 +38,12 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Room for `capacity` rows, with what the first layer takes in if its inputs are sparse; `results` is how many rows'
-    /// losses it can hold.
+    /// Room for `capacity` rows of batches of `batch`, with what the first layer takes in if its inputs are sparse;
+    /// `results` is how many rows' losses it can hold.
     pub(super) fn new(
         network: &Network,
         aim: Aim,
-        capacity: usize,
+        [capacity, batch]: [usize; 2],
         sparse: Option<SparseRows>,
         results: usize,
     ) -> Self {
@@ -128,7 +65,7 @@ impl Block {
             },
             input_dropout: network.layers()[0].dropout(),
             layers: (0..network.layers().len())
-                .map(|l| LayerRows::new(network, l, capacity))
+                .map(|l| LayerRows::new(network, l, capacity, batch))
                 .collect(),
             results: vec![
                 RowLoss {
@@ -170,6 +107,7 @@ impl Block {
         let rows = indices.iter().map(|&i| i as usize);
         self.given.gather(self.isa, source, rows);
         if self.rows == 0 {
+            self.layers.iter_mut().for_each(LayerRows::clear);
             return;
         }
         if let Given::Sparse { rows, .. } = &mut self.given {
@@ -181,10 +119,9 @@ impl Block {
                 .drop(self.isa, mask, self.rows, source.inputs.cols());
         }
         let isa = self.isa;
-        let fetch = |r: usize, strip: usize| {
+        let fetch = |r: usize| {
             if let (Some(&i), Some(non_zeros)) = (next.get(r), source.non_zeros) {
-                let inputs = source.inputs;
-                inputs.fetch_sparse(isa, non_zeros, i as usize, strip);
+                source.inputs.fetch_sparse(isa, non_zeros, i as usize);
             }
         };
         self.forward(shares, Some(draw), Some(Meanwhile(&fetch)));
@@ -220,18 +157,31 @@ impl Block {
                 if columns.is_empty() {
                     continue;
                 }
-                self.isa.dispatch(RowsByPanels {
-                    a: &layer.delta,
-                    a_stride: layer.stride,
-                    rows: self.rows,
-                    segments: &[panels],
-                    c: &mut below.delta[columns.start..],
-                    c_stride: below.stride,
-                    n: columns.len(),
-                    padded: true,
-                    add: false,
-                    epilogue: Epilogue::default(),
-                });
+                let (c, n) = (&mut below.delta[columns.start..], columns.len());
+                match &mut layer.skipped_delta {
+                    Some(Skipped { rows, room, .. }) => self.isa.dispatch(SparseRowsByPanels {
+                        a: rows,
+                        segments: &[panels],
+                        meanwhile: None,
+                        room,
+                        c,
+                        c_stride: below.stride,
+                        n,
+                        epilogue: Epilogue::default(),
+                    }),
+                    None => self.isa.dispatch(RowsByPanels {
+                        a: &layer.delta,
+                        a_stride: layer.stride,
+                        rows: self.rows,
+                        segments: &[panels],
+                        c,
+                        c_stride: below.stride,
+                        n,
+                        padded: true,
+                        add: false,
+                        epilogue: Epilogue::default(),
+                    }),
+                }
             }
             let mask = (below.dropout > 0.0).then(|| Mask::new(draw, l, below.dropout));
             self.isa.dispatch(HiddenDelta {
@@ -239,6 +189,7 @@ impl Block {
                 mask,
                 layer: below,
             });
+            below.take_in_delta(self.isa, self.rows);
         }
     }
 
@@ -304,7 +255,7 @@ impl Block {
                 activation: (!by_loss).then_some(layer.activation),
             };
             let (c, c_stride, n) = (&mut layer.output[..], layer.stride, layer.outputs);
-            let dense = match (below.last(), &mut self.given) {
+            let dense = match (below.last_mut(), &mut self.given) {
                 (None, Given::Sparse { rows, room }) => {
                     self.isa.dispatch(SparseRowsByPanels {
                         a: rows,
@@ -319,13 +270,22 @@ impl Block {
                     None
                 }
                 (None, Given::Dense { rows, stride }) => Some((&rows[..], *stride, epilogue)),
-                (Some(below), _) => {
-                    let a = match training {
-                        Some(_) => below.given(),
-                        None => &below.output,
-                    };
-                    Some((a, below.stride, epilogue))
-                }
+                (Some(below), _) => match below.take_in(self.isa, self.rows, training.is_some()) {
+                    Some((a, room)) => {
+                        self.isa.dispatch(SparseRowsByPanels {
+                            a,
+                            segments,
+                            meanwhile: None,
+                            room,
+                            c,
+                            c_stride,
+                            n,
+                            epilogue,
+                        });
+                        None
+                    }
+                    None => Some((below.given(training.is_some()), below.stride, epilogue)),
+                },
             };
             if let Some((a, a_stride, epilogue)) = dense {
                 self.isa.dispatch(RowsByPanels {
@@ -367,7 +327,7 @@ impl Block {
         let (a, stride) = match (l, &self.given) {
             (0, Given::Sparse { .. }) => (&[][..], 1),
             (0, Given::Dense { rows, stride }) => (&rows[..], *stride),
-            _ => (self.layers[l - 1].given(), self.layers[l - 1].stride),
+            _ => (self.layers[l - 1].given(true), self.layers[l - 1].stride),
         };
         let panels = if layer.delta_panels.is_empty() {
             &layer.delta
@@ -381,6 +341,16 @@ impl Block {
             lines: panels.as_chunks().0,
         }
     }
+
+    /// What the weight gradient of layer `l` takes from these rows, if zeros among the outputs of the one below are skipped.
+    pub(super) fn skipping_piece(&self, l: usize) -> Option<SparsePiece<'_, 1>> {
+        let skipped = self.layers[l.checked_sub(1)?].skipped_output.as_ref()?;
+        Some(SparsePiece {
+            a: &skipped.rows,
+            lines: self.piece(l).lines,
+        })
+    }
+
     /// What the first layer's weight gradient takes from these rows, if their inputs are sparse.
     pub(super) fn sparse_piece(&self) -> Option<SparsePiece<'_>> {
         match &self.given {

@@ -134,7 +134,7 @@ fn plan<'a>(
                     Some(table) => SparseRows::of_bytes(capacity, network.inputs(), table),
                     None => SparseRows::of_floats(capacity, network.inputs()),
                 });
-                RwLock::new(Block::new(network, aim, capacity, sparse, measured))
+                RwLock::new(Block::new(network, aim, [capacity, part], sparse, measured))
             })
             .collect(),
         non_zeros,

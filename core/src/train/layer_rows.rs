@@ -3,11 +3,14 @@
 use pulp::{Simd, WithSimd};
 
 use super::mask::Mask;
+use super::skipped::{Skipped, skips};
 use crate::dataset::Targets;
+use crate::isa::Isa;
 use crate::nn::loss::{loss_backward, loss_forward};
 use crate::nn::{Layer, Loss, Network, RowLoss, Target};
 use crate::tensor::activation::{Activation, activation_backward};
 use crate::tensor::matrix::Aligned;
+use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, padded};
 
 /// An odd number of lines that holds `n` floats.
@@ -50,17 +53,27 @@ pub(super) struct LayerRows {
     pub(super) delta: Aligned,
     /// and in panels, `[panel, row, 16]`; empty where one panel is the same as the rows.
     pub(super) delta_panels: Aligned,
+    /// What the next layer was given, where many of it are zero and there is much to do with them,
+    pub(super) skipped_output: Option<Skipped>,
+    /// and the same of dL/dz.
+    pub(super) skipped_delta: Option<Skipped>,
 }
 
 impl LayerRows {
-    /// Room for `capacity` rows of layer `l`.
-    pub(super) fn new(network: &Network, l: usize, capacity: usize) -> Self {
+    /// Room for `capacity` rows of layer `l`, of batches of `batch`.
+    pub(super) fn new(network: &Network, l: usize, capacity: usize, batch: usize) -> Self {
         let layer = &network.layers()[l];
         let next_dropout = network.layers().get(l + 1).map_or(0.0, Layer::dropout);
         let stride = odd_lines(layer.outputs());
         let room = |wanted: bool| Aligned::zeroed(if wanted { capacity * stride } else { 0 });
         let panels = padded(layer.outputs());
+        let skipped = |of| {
+            let skips = skips(network, l, of, batch);
+            skips.then(|| Skipped::new(layer.outputs(), capacity))
+        };
         Self {
+            skipped_output: skipped(l + 1),
+            skipped_delta: if l == 0 { None } else { skipped(l) },
             outputs: layer.outputs(),
             activation: layer.activation(),
             stride,
@@ -73,12 +86,44 @@ impl LayerRows {
         }
     }
 
-    /// What the next layer was given in training.
-    pub(super) fn given(&self) -> &[f32] {
-        if self.dropped.is_empty() {
-            &self.output
-        } else {
+    /// Leaves nothing behind of rows met before.
+    pub(super) fn clear(&mut self) {
+        let skipped = [&mut self.skipped_output, &mut self.skipped_delta];
+        for skipped in skipped.into_iter().flatten() {
+            skipped.rows.clear();
+        }
+    }
+
+    /// What the next layer was given, in training or else.
+    pub(super) fn given(&self, training: bool) -> &[f32] {
+        if training && !self.dropped.is_empty() {
             &self.dropped
+        } else {
+            &self.output
+        }
+    }
+
+    /// Takes in what the next layer is given of so many rows, where zeros of it are skipped, and turns it in training.
+    pub(super) fn take_in(
+        &mut self,
+        isa: Isa,
+        rows: usize,
+        training: bool,
+    ) -> Option<(&SparseRows<1>, &mut Aligned)> {
+        let mut skipped = self.skipped_output.take()?;
+        let given = self.given(training);
+        skipped.take_in(isa, given, self.stride, rows, self.outputs);
+        if training {
+            skipped.rows.turn(isa);
+        }
+        let Skipped { rows, room, .. } = self.skipped_output.insert(skipped);
+        Some((rows, room))
+    }
+
+    /// Takes in dL/dz of so many rows, where zeros of it are skipped.
+    pub(super) fn take_in_delta(&mut self, isa: Isa, rows: usize) {
+        if let Some(skipped) = &mut self.skipped_delta {
+            skipped.take_in(isa, &self.delta, self.stride, rows, self.outputs);
         }
     }
 

@@ -10,6 +10,7 @@ mod checkpoint;
 mod drawn;
 mod end;
 mod fit;
+mod given;
 mod history;
 mod identity;
 mod layer_rows;
@@ -19,6 +20,7 @@ mod memory;
 mod run;
 mod schedule;
 mod share;
+mod skipped;
 mod snapshot;
 
 pub use checkpoint::{Checkpoint, Every, LayerState, ParameterState};

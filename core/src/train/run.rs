@@ -15,11 +15,13 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::block::{Block, Source};
+use super::block::Block;
 use super::drawn::DrawnMasks;
+use super::given::Source;
 use super::leader::Leader;
 use super::mask::Draw;
 use super::share::{Lesson, Part, Scratch, Share};
+use super::skipped::skips;
 use super::snapshot::Start;
 use super::{Reduction, Schedule};
 use crate::dataset::{Dataset, NonZeros};
@@ -27,7 +29,7 @@ use crate::isa::Isa;
 use crate::nn::Network;
 use crate::optim::{Optimizer, Penalty};
 use crate::team::{self, Broken, MOST_THREADS, Member};
-use crate::tensor::gemm::{KB, Rows, SparsePiece};
+use crate::tensor::gemm::{KB, Rows};
 
 /// All that the members share.
 pub(super) struct Run<'a> {
@@ -84,8 +86,10 @@ impl Run<'_> {
         start: Start,
         mut leader: Option<&mut Leader<'_, '_>>,
     ) -> Result<(), Broken> {
-        let sparse = self.non_zeros[0].is_some();
-        let mut scratch = Scratch::new(self.batch_size.min(KB), member.size(), sparse);
+        let batch = self.batch_size.min(KB);
+        let skipping = (1..self.layers).any(|l| skips(self.network, l - 1, l, batch));
+        let sparse = skipping || self.non_zeros[0].is_some();
+        let mut scratch = Scratch::new(batch, member.size(), sparse);
         let rows = self.rows;
         // What is held of every member of a large team is much beside a step on a single row.
         let alone = member.size() == 1;
@@ -208,7 +212,7 @@ impl Run<'_> {
             let optimizer = self.optimizer.slowed(lr_share * rate);
             optimizer.at_step(step as u64, penalty).scaled(factor)
         };
-        let sparse = read_sparse::<N>(&blocks);
+        let sparse = read_pieces::<_, N>(&blocks, Block::sparse_piece);
         let mut lesson = Lesson {
             part,
             weight_step: update(1.0, self.penalty),
@@ -230,7 +234,10 @@ impl Run<'_> {
                 lesson.weight_step = update(rate, self.penalty);
                 lesson.bias_step = update(rate, Penalty::default());
             }
-            share.learn(self.isa, l, &pieces[..member.size()], &mut lesson);
+            let skipping = read_pieces::<_, N>(&blocks, |block| block.skipping_piece(l));
+            let skipping = skipping.as_ref().map(|pieces| &pieces[..member.size()]);
+            let pieces = (&pieces[..member.size()], skipping);
+            share.learn(self.isa, l, pieces, &mut lesson);
         }
     }
 
@@ -259,11 +266,12 @@ impl Run<'_> {
     }
 }
 
-/// What the first layer's weight gradient takes from all blocks, if inputs are sparse.
-fn read_sparse<'a, const N: usize>(
+/// What a weight gradient takes from all blocks, if it takes that.
+fn read_pieces<'a, P: Copy, const N: usize>(
     blocks: &'a [Option<RwLockReadGuard<'_, Block>>],
-) -> Option<[SparsePiece<'a>; N]> {
-    let mut own = blocks.iter().flatten().map(|block| block.sparse_piece());
+    piece: impl Fn(&'a Block) -> Option<P>,
+) -> Option<[P; N]> {
+    let mut own = blocks.iter().flatten().map(|block| piece(block));
     let mut pieces = [own.next()??; N];
     for (piece, own) in pieces[1..].iter_mut().zip(own) {
         *piece = own?;

@@ -6,7 +6,10 @@
 //! gradient of a whole layer never exists. Where a batch is longer than [`KB`](crate::tensor::gemm::KB) rows it comes in
 //! several parts, one block of the reduction each, whose gradients are added in order before the step.
 
+mod lesson;
 mod state;
+
+pub(super) use lesson::{Lesson, Part, Scratch};
 
 use std::ops::Range;
 
@@ -17,59 +20,10 @@ use crate::nn::{Layer, Network};
 use crate::optim::{Descent, Optimizer, Step, Update};
 use crate::team;
 use crate::tensor::gemm::{
-    ColumnsByPanels, GROUP, Panels, Rows, Segment, Sink, SparseColumnsByPanels, SparsePiece, Sums,
-    room_for_lines,
+    ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, SparsePiece, Sums,
 };
 use crate::tensor::matrix::Aligned;
 use crate::tensor::{LINE, padded};
-
-/// Which part of a batch a gradient comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) first: bool,
-    pub(super) last: bool,
-}
-
-impl Part {
-    fn is_all(self) -> bool {
-        self.first && self.last
-    }
-}
-
-/// How a share learns from one part of a batch.
-#[derive(Debug)]
-pub(super) struct Lesson<'a> {
-    pub(super) part: Part,
-    pub(super) weight_step: Update,
-    pub(super) bias_step: Update,
-    /// What the first layer learns from, where inputs are sparse.
-    pub(super) sparse: Option<&'a [SparsePiece<'a>]>,
-    pub(super) scratch: &'a mut Scratch,
-}
-
-/// Room that learning needs.
-#[derive(Debug)]
-pub(super) struct Scratch {
-    /// For a strip of a layer's inputs.
-    packed: Aligned,
-    /// For the first layer's dL/dz, where inputs are sparse.
-    lines: Aligned,
-}
-
-impl Scratch {
-    /// For parts of at most `rows` rows from so many members.
-    pub(super) fn new(rows: usize, members: usize, sparse: bool) -> Self {
-        let lines = if sparse {
-            room_for_lines(rows, members)
-        } else {
-            0
-        };
-        Self {
-            packed: Aligned::zeroed(rows * GROUP),
-            lines: Aligned::zeroed(lines),
-        }
-    }
-}
 
 /// Numbers that an optimiser moves, with all it keeps about them.
 #[derive(Debug)]
@@ -264,12 +218,13 @@ impl Share {
         self.biases[l].as_ref().map(|bias| &bias.value[..])
     }
 
-    /// The weight and bias gradients of layer `l` over one part of the batch, and the step after the last part.
+    /// The weight and bias gradients of layer `l` over one part of the batch, and the step after the last part; `skipping`
+    /// is there where zeros of the layer's inputs are skipped.
     pub(super) fn learn(
         &mut self,
         isa: Isa,
         l: usize,
-        pieces: &[Rows<'_>],
+        (pieces, skipping): (&[Rows<'_>], Option<&[SparsePiece<'_, 1>]>),
         lesson: &mut Lesson<'_>,
     ) {
         let slab = &mut self.slabs[l];
@@ -290,15 +245,23 @@ impl Share {
             step: &lesson.weight_step,
             descent: lesson.weight_step.descent().filter(|_| part.is_all()),
         };
-        match lesson.sparse {
-            Some(pieces) if l == 0 => isa.dispatch(SparseColumnsByPanels {
+        let room = &mut lesson.scratch.lines;
+        match (lesson.sparse.filter(|_| l == 0), skipping) {
+            (Some(pieces), _) => isa.dispatch(SparseColumnsByPanels {
                 pieces,
                 columns,
                 panels,
-                room: &mut lesson.scratch.lines,
+                room,
                 sink,
             }),
-            _ => isa.dispatch(ColumnsByPanels {
+            (None, Some(pieces)) => isa.dispatch(SparseColumnsByPanels {
+                pieces,
+                columns,
+                panels,
+                room,
+                sink,
+            }),
+            (None, None) => isa.dispatch(ColumnsByPanels {
                 pieces,
                 columns,
                 panels,

@@ -2,46 +2,48 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::STRIP;
+use super::UNITS;
 use crate::isa::Isa;
+use crate::tensor::LINE;
 
-/// Writes the mask of a row: bit i of the words is set where column 2 i or 2 i + 1 is not zero, of whatever sign.
-pub fn mask_of(isa: Isa, row: &[f32], mask: &mut [u64]) {
-    isa.dispatch(Mask { row, mask });
+/// Writes the mask of a row: bit i of the words is set where any of columns U i to U i + U - 1 is not zero, of whatever
+/// sign.
+pub fn mask_of<const U: usize>(isa: Isa, row: &[f32], mask: &mut [u64]) {
+    isa.dispatch(Mask::<U> { row, mask });
 }
 
-struct Mask<'a> {
+struct Mask<'a, const U: usize> {
     row: &'a [f32],
     mask: &'a mut [u64],
 }
 
-impl WithSimd for Mask<'_> {
+impl<const U: usize> WithSimd for Mask<'_, U> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (word, row) in self.mask.iter_mut().zip(self.row.chunks(STRIP)) {
-            let (eights, rest) = row.as_chunks();
+        for (word, row) in self.mask.iter_mut().zip(self.row.chunks(U * UNITS)) {
+            let (lines, rest) = row.as_chunks();
             *word = 0;
-            for (i, eight) in eights.iter().enumerate() {
-                *word |= pairs_of(eight) << (8 * i);
+            for (i, line) in lines.iter().enumerate() {
+                *word |= units_of::<U>(line) << (LINE / U * i);
             }
             if !rest.is_empty() {
-                let mut last = [0.0; 16];
+                let mut last = [0.0; LINE];
                 last[..rest.len()].copy_from_slice(rest);
-                *word |= pairs_of(&last) << (8 * eights.len());
+                *word |= units_of::<U>(&last) << (LINE / U * lines.len());
             }
         }
     }
 }
 
-/// The bits of eight pairs.
+/// The bits of the units of a line.
 #[inline(always)]
-fn pairs_of(numbers: &[f32; 16]) -> u64 {
+fn units_of<const U: usize>(numbers: &[f32; LINE]) -> u64 {
     // As wide as the numbers, so that it is done in a vector or two.
-    let mut bits = [0_u32; 16];
+    let mut bits = [0_u32; LINE];
     for ((place, bit), x) in bits.iter_mut().enumerate().zip(numbers) {
-        *bit = u32::from(x.to_bits() << 1 != 0) << (place / 2);
+        *bit = u32::from(x.to_bits() << 1 != 0) << (place / U);
     }
     u64::from(bits.iter().fold(0, |set, bit| set | bit))
 }
@@ -71,12 +73,12 @@ fn swap<const D: usize>(words: &mut [u64; 64], mask: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{STRIP, mask_of};
+    use super::{UNITS, mask_of};
     use crate::isa::Isa;
 
     fn mask(isa: Isa, row: &[f32]) -> Vec<u64> {
-        let mut mask = vec![u64::MAX; row.len().div_ceil(STRIP)];
-        mask_of(isa, row, &mut mask);
+        let mut mask = vec![u64::MAX; row.len().div_ceil(2 * UNITS)];
+        mask_of::<2>(isa, row, &mut mask);
         mask
     }
 
@@ -100,6 +102,13 @@ mod tests {
             for (row, want) in cases {
                 assert_eq!(mask(isa, row), want, "{row:?}");
             }
+            let mut lone = [0];
+            mask_of::<1>(
+                isa,
+                &[&[0.0, 2.0, -0.0][..], &[1.0; 61]].concat(),
+                &mut lone,
+            );
+            assert_eq!(lone, [u64::MAX << 3 | 2]);
         }
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! The numbers stay where they would be without that, in [`Strip`]s, and a mask of bits tells which are not zero: a set bit
 //! costs a kernel three cheap instructions, a list of places costs memory, and making it over again by columns far more.
-//! Columns are taken in pairs, 2 i and 2 i + 1, because neighbours are often zero in the same rows (strokes of pixels): a
-//! pair's bit is set where either is not zero. A mask is kept by rows, and turned 64 rows at a time to go by pairs
-//! (Warren, Hacker's Delight, 2nd ed., section 7-3). Bytes stay bytes: a table of 256 numbers widens them. Buffers are
+//! So many columns as U share a bit, set where any of them is not zero: two of inputs, because neighbours are often zero in
+//! the same rows (strokes of pixels); of the outputs of hidden units, where it is not so, each has its own. Here such
+//! columns are a unit. A mask is kept by rows, and turned 64 rows at a time to go by units (Warren, Hacker's Delight, 2nd ed., section 7-3). Bytes stay bytes: a table of 256 numbers widens them. Buffers are
 //! made once, for the most that they will hold, and filled again and again.
 
 mod mask;
@@ -22,68 +22,68 @@ use crate::isa::Isa;
 /// Rows that are masked together: a bit each of one word.
 pub const GROUP: usize = 64;
 
-/// Pairs of columns in a strip: a word of a row's mask.
-const PAIRS: usize = 64;
-
-/// Columns of a strip.
-pub const STRIP: usize = 2 * PAIRS;
+/// Units in a strip: a word of a row's mask.
+pub const UNITS: usize = 64;
 
 /// Up to so many rows the bits of a mask are turned one by one.
 const FEW: usize = 16;
 
-/// What a strip has of a row, pair by pair, on lines of the cache.
+/// What a strip has of a row, unit by unit, on lines of the cache.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-pub(super) struct StripRow<T>(pub(super) [[T; 2]; PAIRS]);
+pub(super) struct StripRow<const U: usize, T>(pub(super) [[T; U]; UNITS]);
 
 /// Some columns of a group of rows.
-pub(super) type Strip<T> = [StripRow<T>; GROUP];
+pub(super) type Strip<const U: usize, T> = [StripRow<U, T>; GROUP];
 
-/// Rows of which most numbers are zero.
+/// Rows of which most numbers are zero, U columns to a bit.
 #[derive(Clone, Debug)]
-pub struct SparseRows {
+pub struct SparseRows<const U: usize = 2> {
     rows: usize,
     columns: usize,
     /// Words of a row's mask, of as many strips.
     words: usize,
     /// Row after row, its words.
     by_row: Vec<u64>,
-    /// Which pairs any row has.
+    /// Which units any row has.
     found: Vec<u64>,
-    /// A word for each pair of columns, group after group: which rows have it.
-    by_pair: Vec<[u64; GROUP]>,
+    /// A word for each unit, group after group: which rows have it.
+    by_unit: Vec<[u64; GROUP]>,
     /// Strip after strip, of which one of the two there is.
-    bytes: Vec<StripRow<u8>>,
+    bytes: Vec<StripRow<U, u8>>,
     /// What the bytes stand for.
     table: Box<[f32; 256]>,
-    floats: Vec<StripRow<f32>>,
+    floats: Vec<StripRow<U, f32>>,
 }
 
-impl SparseRows {
+impl<const U: usize> SparseRows<U> {
+    /// Columns of a strip.
+    pub(super) const STRIP: usize = U * UNITS;
+
     /// No row yet, and room for `rows` rows of f32.
     pub fn of_floats(rows: usize, columns: usize) -> Self {
         let mut made = Self::without_strips(rows, columns);
-        made.floats = vec![StripRow([[0.0; 2]; PAIRS]); GROUP * made.strips(rows)];
+        made.floats = vec![StripRow([[0.0; U]; UNITS]); GROUP * made.strips(rows)];
         made
     }
 
     /// No row yet, and room for `rows` rows of bytes that stand for these numbers.
     pub fn of_bytes(rows: usize, columns: usize, table: [f32; 256]) -> Self {
         let mut made = Self::without_strips(rows, columns);
-        made.bytes = vec![StripRow([[0; 2]; PAIRS]); GROUP * made.strips(rows)];
+        made.bytes = vec![StripRow([[0; U]; UNITS]); GROUP * made.strips(rows)];
         made.table = Box::new(table);
         made
     }
 
     fn without_strips(rows: usize, columns: usize) -> Self {
-        let words = columns.div_ceil(STRIP);
+        let words = columns.div_ceil(Self::STRIP);
         Self {
             rows: 0,
             columns,
             words,
             by_row: vec![0; rows * words],
             found: vec![0; words],
-            by_pair: vec![[0; GROUP]; rows.div_ceil(GROUP) * words],
+            by_unit: vec![[0; GROUP]; rows.div_ceil(GROUP) * words],
             bytes: Vec::new(),
             table: Box::new([0.0; 256]),
             floats: Vec::new(),
@@ -133,8 +133,9 @@ impl SparseRows {
         let strips = &mut self.bytes.as_chunks_mut().0[r / GROUP * self.words..][..self.words];
         fill(strips, r % GROUP, row, |_, part, kept| {
             // Of a whole strip the length is known: no call.
-            match (kept.first_chunk_mut::<STRIP>(), part.first_chunk()) {
-                (Some(kept), Some(part)) => *kept = *part,
+            let units = part.as_chunks().0.first_chunk::<UNITS>();
+            match (kept.as_chunks_mut::<U>().0.first_chunk_mut(), units) {
+                (Some(kept), Some(units)) => *kept = *units,
                 _ => kept.copy_from_slice(part),
             }
         });
@@ -157,20 +158,22 @@ impl SparseRows {
         fill(strips, r % GROUP, row, write);
     }
 
-    /// The columns of a row of f32 that are in pairs of its mask, in ascending order, and their numbers to be changed.
+    /// The columns of a row of f32 that are in units of its mask, in ascending order, and their numbers to be changed.
     pub fn row_mut(&mut self, r: usize) -> impl Iterator<Item = (u32, &mut f32)> {
-        let strips =
-            &mut self.floats.as_chunks_mut::<GROUP>().0[r / GROUP * self.words..][..self.words];
+        let strips = &mut self.floats.as_chunks_mut::<GROUP>().0[r / GROUP * self.words..];
         let masks = &self.by_row[r * self.words..][..self.words];
-        let strips = (0..).step_by(STRIP).zip(strips).zip(masks);
-        strips.flat_map(move |((first, strip), mask)| {
-            let pairs = strip[r % GROUP].0.iter_mut().zip(0..);
-            let there = pairs.filter(move |(_, i)| mask >> i & 1 == 1);
-            there.flat_map(move |([x, y], i)| [(first + 2 * i, x), (first + 2 * i + 1, y)])
-        })
+        let firsts = (0..).step_by(Self::STRIP);
+        firsts
+            .zip(strips)
+            .zip(masks)
+            .flat_map(move |((first, strip), mask)| {
+                let units = strip[r % GROUP].0.iter_mut().zip((first..).step_by(U));
+                let there = units.zip(0..).filter(move |(_, i)| mask >> i & 1 == 1);
+                there.flat_map(|((unit, first), _)| (first..).zip(unit))
+            })
     }
 
-    /// How many pairs row `r` has.
+    /// How many units row `r` has.
     pub fn count(&self, r: usize) -> usize {
         let words = &self.by_row[r * self.words..][..self.words];
         words.iter().map(|word| word.count_ones() as usize).sum()
@@ -182,41 +185,41 @@ impl SparseRows {
         self.by_row[r * self.words..][..self.words][word]
     }
 
-    /// Turns the mask to go by pairs, as the product of columns wants it.
+    /// Turns the mask to go by units, as the product of columns wants it.
     pub fn turn(&mut self, isa: Isa) {
         if self.rows > 1 {
             isa.dispatch(Turn(self));
         }
     }
 
-    /// The pairs that any row has, ascending, from the first one in `columns` on.
+    /// The units that any row has, ascending, that begin in `columns`.
     #[inline(always)]
     pub(super) fn found(&self, columns: Range<usize>) -> impl Iterator<Item = usize> {
-        let (first, end) = (columns.start / 2, columns.end.div_ceil(2));
-        let words = first / PAIRS..end.div_ceil(PAIRS).max(first / PAIRS);
+        let (first, end) = (columns.start.div_ceil(U), columns.end.div_ceil(U));
+        let words = first / UNITS..end.div_ceil(UNITS).max(first / UNITS);
         words.flat_map(move |word| {
             let mut bits = self.found[word];
             std::iter::from_fn(move || {
-                let pair = word * PAIRS + bits.trailing_zeros() as usize;
+                let unit = word * UNITS + bits.trailing_zeros() as usize;
                 (bits != 0).then(|| {
                     bits &= bits - 1;
-                    pair
+                    unit
                 })
             })
-            .filter(move |pair| (first..end).contains(pair))
+            .filter(move |unit| (first..end).contains(unit))
         })
     }
 
-    /// Of which pairs of a strip any row has one.
+    /// Of which units of a strip any row has one.
     #[inline(always)]
     pub(super) fn found_in(&self, strip: usize) -> u64 {
         self.found[strip]
     }
 
-    /// Whether any row has that pair.
+    /// Whether any row has that unit.
     #[inline(always)]
-    pub(super) fn is_found(&self, pair: usize) -> bool {
-        self.found[pair / PAIRS] >> (pair % PAIRS) & 1 == 1
+    pub(super) fn is_found(&self, unit: usize) -> bool {
+        self.found[unit / UNITS] >> (unit % UNITS) & 1 == 1
     }
 
     /// The number of groups of rows.
@@ -225,14 +228,14 @@ impl SparseRows {
         self.rows.div_ceil(GROUP)
     }
 
-    /// Which rows of a group have pair `pair`.
+    /// Which rows of a group have that unit.
     #[inline(always)]
-    pub(super) fn rows_with(&self, group: usize, pair: usize) -> u64 {
+    pub(super) fn rows_with(&self, group: usize, unit: usize) -> u64 {
         if self.rows == 1 {
             // Not turned.
-            return self.by_row[pair / PAIRS] >> (pair % PAIRS) & 1;
+            return self.by_row[unit / UNITS] >> (unit % UNITS) & 1;
         }
-        self.by_pair[group * self.words + pair / PAIRS][pair % PAIRS]
+        self.by_unit[group * self.words + unit / UNITS][unit % UNITS]
     }
 
     /// Strip `word` of a group.
@@ -242,7 +245,7 @@ impl SparseRows {
         numbers: N,
         group: usize,
         word: usize,
-    ) -> &Strip<N::Kept> {
+    ) -> &Strip<U, N::Kept> {
         &numbers.strips(self)[group * self.words + word]
     }
 
@@ -253,7 +256,7 @@ impl SparseRows {
         numbers: N,
         r: usize,
         word: usize,
-    ) -> &[[N::Kept; 2]; PAIRS] {
+    ) -> &[[N::Kept; U]; UNITS] {
         &self.strip(numbers, r / GROUP, word)[r % GROUP].0
     }
 
@@ -265,15 +268,16 @@ impl SparseRows {
 
 /// Writes a row into its place in the strips; after it they stay zero.
 #[inline(always)]
-fn fill<T, K: Copy>(
-    strips: &mut [Strip<K>],
+fn fill<const U: usize, T, K: Copy>(
+    strips: &mut [Strip<U, K>],
     r: usize,
     row: &[T],
     write: impl Fn(usize, &[T], &mut [K]),
 ) {
-    assert!(row.len() <= strips.len() * STRIP, "a row of {}", row.len());
-    let firsts = (0..).step_by(STRIP);
-    for ((strip, part), first) in strips.iter_mut().zip(row.chunks(STRIP)).zip(firsts) {
+    let strip = U * UNITS;
+    assert!(row.len() <= strips.len() * strip, "a row of {}", row.len());
+    let firsts = (0..).step_by(strip);
+    for ((strip, part), first) in strips.iter_mut().zip(row.chunks(strip)).zip(firsts) {
         write(
             first,
             part,
@@ -282,9 +286,9 @@ fn fill<T, K: Copy>(
     }
 }
 
-struct Turn<'a>(&'a mut SparseRows);
+struct Turn<'a, const U: usize>(&'a mut SparseRows<U>);
 
-impl WithSimd for Turn<'_> {
+impl<const U: usize> WithSimd for Turn<'_, U> {
     type Output = ();
 
     #[inline(always)]
@@ -293,12 +297,12 @@ impl WithSimd for Turn<'_> {
             rows,
             words,
             by_row,
-            by_pair,
+            by_unit,
             ..
         } = self.0;
         let stride = (*words).max(1);
         let groups = by_row[..*rows * *words].chunks(GROUP * stride);
-        for (masks, turned) in groups.zip(by_pair.chunks_exact_mut(stride)) {
+        for (masks, turned) in groups.zip(by_unit.chunks_exact_mut(stride)) {
             let few = masks.len() <= FEW * stride;
             for (word, turned) in turned.iter_mut().enumerate() {
                 turned.fill(0);
@@ -323,49 +327,47 @@ impl WithSimd for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAIRS, SparseRows, mask_of};
+    use super::{SparseRows, UNITS, mask_of};
     use crate::isa::Isa;
 
-    fn mask(isa: Isa, row: &[f32]) -> Vec<u64> {
-        let mut mask = vec![u64::MAX; row.len().div_ceil(super::STRIP)];
-        mask_of(isa, row, &mut mask);
-        mask
-    }
-
-    #[test]
-    fn masks_are_turned_again_and_again() {
-        let is_there = |r: usize, pair: usize| (r * 37 + pair * 11) % 7 < 2;
+    fn turned_again_and_again<const U: usize>() {
+        let is_there = |r: usize, unit: usize| (r * 37 + unit * 11) % 7 < 2;
+        let units = 301_usize.div_ceil(U);
         for isa in Isa::available() {
             for rows in [1, 5, 64, 100] {
-                let mut sparse = SparseRows::of_floats(100, 301);
+                let mut sparse = SparseRows::<U>::of_floats(100, 301);
+                let mut mask = vec![0; units.div_ceil(UNITS)];
                 for round in 0..2 {
                     sparse.clear();
                     for r in 0..rows {
                         let row: Vec<f32> = (0..301)
-                            .map(|c| f32::from(is_there(r + round, c / 2)))
+                            .map(|c| f32::from(is_there(r + round, c / U)))
                             .collect();
-                        let mask = mask(isa, &row);
+                        mask_of::<U>(isa, &row, &mut mask);
                         sparse.push_floats(&row, &mask, |_, part, kept| {
                             kept.copy_from_slice(part);
                         });
                     }
                     sparse.turn(isa);
-                    for pair in 0..151 {
+                    for unit in 0..units {
                         for r in 0..rows {
-                            let have = sparse.rows_with(r / 64, pair) >> (r % 64) & 1 == 1;
-                            assert_eq!(have, is_there(r + round, pair), "{r} {pair}");
-                            assert_eq!(
-                                sparse.word(r, pair / PAIRS) >> (pair % PAIRS) & 1 == 1,
-                                have,
-                                "{r} {pair}"
-                            );
+                            let have = sparse.rows_with(r / 64, unit) >> (r % 64) & 1 == 1;
+                            assert_eq!(have, is_there(r + round, unit), "{r} {unit}");
+                            let word = sparse.word(r, unit / UNITS);
+                            assert_eq!(word >> (unit % UNITS) & 1 == 1, have, "{r} {unit}");
                         }
                     }
-                    let any = |&pair: &usize| (0..rows).any(|r| is_there(r + round, pair));
-                    let want: Vec<usize> = (75..130).filter(any).collect();
+                    let any = |&unit: &usize| (0..rows).any(|r| is_there(r + round, unit));
+                    let want: Vec<usize> = (150 / U..260 / U).filter(any).collect();
                     assert!(sparse.found(150..260).eq(want));
                 }
             }
         }
+    }
+
+    #[test]
+    fn masks_are_turned_again_and_again() {
+        turned_again_and_again::<1>();
+        turned_again_and_again::<2>();
     }
 }

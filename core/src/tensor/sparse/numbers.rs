@@ -8,7 +8,7 @@ pub(in crate::tensor) trait Numbers: Copy {
     type Kept: Copy + 'static;
 
     /// All strips, group after group.
-    fn strips(self, rows: &SparseRows) -> &[Strip<Self::Kept>];
+    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[Strip<U, Self::Kept>];
 
     /// The number.
     fn widen(self, kept: Self::Kept) -> f32;
@@ -22,7 +22,7 @@ impl Numbers for Floats {
     type Kept = f32;
 
     #[inline(always)]
-    fn strips(self, rows: &SparseRows) -> &[Strip<f32>] {
+    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[Strip<U, f32>] {
         rows.floats.as_chunks().0
     }
 
@@ -40,7 +40,7 @@ impl Numbers for Bytes<'_> {
     type Kept = u8;
 
     #[inline(always)]
-    fn strips(self, rows: &SparseRows) -> &[Strip<u8>] {
+    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[Strip<U, u8>] {
         rows.bytes.as_chunks().0
     }
 

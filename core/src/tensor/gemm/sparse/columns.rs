@@ -10,13 +10,13 @@ use super::super::microkernel::{self, Acc};
 use super::MOST_PANELS;
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, STRIP, SparseRows};
+use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, SparseRows, UNITS};
 
 /// A piece of the reduction of the weight gradient: some rows of A, and as many lines of each panel of B.
 #[derive(Clone, Copy, Debug)]
-pub struct SparsePiece<'a> {
+pub struct SparsePiece<'a, const U: usize = 2> {
     /// Rows of A, their mask turned.
-    pub a: &'a SparseRows,
+    pub a: &'a SparseRows<U>,
     /// As many lines for each panel.
     pub lines: &'a [[f32; LINE]],
 }
@@ -30,9 +30,9 @@ struct Strips<const NP: usize>([[[f32; LINE]; TAKEN]; NP]);
 
 /// C = A^T B for a sparse A, by strips of some columns of A; at most [`KB`] rows.
 #[derive(Debug)]
-pub struct SparseColumnsByPanels<'a, K> {
+pub struct SparseColumnsByPanels<'a, K, const U: usize = 2> {
     /// A and B in pieces, in ascending order of the reduction; all of A is kept as bytes of one meaning, or all as floats.
-    pub pieces: &'a [SparsePiece<'a>],
+    pub pieces: &'a [SparsePiece<'a, U>],
     /// Columns of A, rows of C, to do; the first is even.
     pub columns: Range<usize>,
     /// Panels of B, all of them done.
@@ -48,7 +48,7 @@ pub fn room_for_lines(rows: usize, pieces: usize) -> usize {
     (rows + pieces * GROUP) * MOST_PANELS * LINE
 }
 
-impl<K: Sink> WithSimd for SparseColumnsByPanels<'_, K> {
+impl<K: Sink, const U: usize> WithSimd for SparseColumnsByPanels<'_, K, U> {
     type Output = ();
 
     #[inline(always)]
@@ -66,7 +66,7 @@ impl<K: Sink> WithSimd for SparseColumnsByPanels<'_, K> {
     }
 }
 
-impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
+impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
     #[inline(always)]
     fn by_lanes<S: Simd, N: Numbers>(&mut self, simd: S, numbers: N) {
         match S::F32_LANES {
@@ -90,7 +90,7 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
 
     /// The row of A, if it is but one, whose product is added to what the sink has without a factor of its own.
     #[inline(always)]
-    fn lone_row(&mut self) -> Option<SparsePiece<'a>> {
+    fn lone_row(&mut self) -> Option<SparsePiece<'a, U>> {
         let mut filled = self.pieces.iter().filter(|piece| piece.a.rows() > 0);
         let (Some(piece), None) = (filled.next(), filled.next()) else {
             return None;
@@ -104,7 +104,7 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
     fn outer_product<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
         simd: S,
         numbers: N,
-        piece: SparsePiece<'_>,
+        piece: SparsePiece<'_, U>,
         (j, count): (usize, usize),
         sums: Sums<'_>,
     ) {
@@ -117,21 +117,22 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
         let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(factor));
         let b: [[S::f32s; PV]; NP] =
             std::array::from_fn(|q| microkernel::line::<S, PV>(&piece.lines[j + q.min(count - 1)]));
-        for strip in rows.start / STRIP..rows.end.div_ceil(STRIP) {
+        let across = SparseRows::<U>::STRIP;
+        for strip in rows.start / across..rows.end.div_ceil(across) {
             let mut bits = piece.a.found_in(strip);
             let x = piece.a.strip_row(numbers, 0, strip);
             while bits != 0 {
                 let at = bits.trailing_zeros() as usize % 64;
                 bits &= bits - 1;
-                let column = strip * STRIP + 2 * at;
+                let column = strip * across + U * at;
                 if !rows.contains(&column) {
                     continue;
                 }
                 let x = x[at].map(|x| simd.splat_f32s(numbers.widen(x)));
                 for (q, b) in b.iter().enumerate().take(count) {
                     let first = (j + q) * rows.len() + column - rows.start;
-                    let end = if column + 1 < rows.end { 2 } else { 1 };
-                    for (x, line) in x.into_iter().zip(&mut lines[first..first + end]) {
+                    let end = first + U.min(rows.end - column);
+                    for (x, line) in x.into_iter().zip(&mut lines[first..end]) {
                         let c = S::as_mut_simd_f32s(line).0;
                         for v in 0..PV {
                             // As it is stored elsewhere: no sum is -0.
@@ -168,7 +169,7 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
             }
             places = rest;
         }
-        if self.sink.in_place().is_some() {
+        if const { U == 2 } && self.sink.in_place().is_some() {
             self.additions::<S, PV, NP, N>(simd, numbers, j, count);
         } else {
             self.strips::<S, PV, NP, N>(simd, numbers, j, count);
@@ -188,7 +189,7 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
         for first in self.columns.clone().step_by(TAKEN) {
             let width = TAKEN.min(self.columns.end - first);
             for i in (0..width).step_by(2) {
-                let acc = self.pair::<S, PV, NP, N>(simd, numbers, first / 2 + i / 2);
+                let acc = self.two::<S, PV, NP, N>(simd, numbers, first + i);
                 for (i, acc) in (i..).zip(acc) {
                     for (strip, acc) in strips.iter_mut().zip(acc) {
                         microkernel::store::<S, PV>(simd, acc, &mut strip[i], false);
@@ -201,7 +202,7 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
         }
     }
 
-    /// The sums of those pairs that any row has, added to what the sink has.
+    /// The sums of those pairs of columns that any row has, added to what the sink has.
     #[inline(always)]
     fn additions<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
         &mut self,
@@ -216,7 +217,7 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
                 if before.iter().any(|piece| piece.a.is_found(pair)) {
                     continue;
                 }
-                let acc = self.pair::<S, PV, NP, N>(simd, numbers, pair);
+                let acc = self.two::<S, PV, NP, N>(simd, numbers, 2 * pair);
                 let Some(sums) = self.sink.in_place() else {
                     return;
                 };
@@ -236,30 +237,30 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
         }
     }
 
-    /// The sums of one pair of columns.
+    /// The sums of a column, an even one, and the next: of a unit of both, or of two units side by side.
     #[inline(always)]
-    fn pair<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+    fn two<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
         &self,
         simd: S,
         numbers: N,
-        pair: usize,
+        column: usize,
     ) -> Acc<S::f32s, 2, NP, PV> {
         let mut acc = microkernel::zeros::<S, 2, NP, PV>(simd);
         let mut places = self.room.as_chunks::<LINE>().0.as_chunks::<NP>().0;
-        let (word, at) = (pair / 64, pair % 64);
+        let unit = column / U;
+        let (word, at) = (unit / UNITS, unit % UNITS);
         for piece in self.pieces {
             for g in 0..piece.a.groups() {
                 let Some((group, rest)) = places.split_first_chunk::<GROUP>() else {
                     return acc;
                 };
                 places = rest;
-                let mut bits = piece.a.rows_with(g, pair);
                 let strip = piece.a.strip(numbers, g, word);
-                while bits != 0 {
+                let mut next = |bits: &mut u64, at: usize, first: usize| {
                     // Below 64, for there is a bit: told to the compiler.
-                    let r = bits.trailing_zeros() as usize % 64;
-                    bits &= bits - 1;
-                    for (acc, &x) in acc.iter_mut().zip(&strip[r].0[at]) {
+                    let r = bits.trailing_zeros() as usize % GROUP;
+                    *bits &= *bits - 1;
+                    for (acc, &x) in acc[first..].iter_mut().zip(&strip[r].0[at]) {
                         let x = simd.splat_f32s(numbers.widen(x));
                         for (acc, b) in acc.iter_mut().zip(&group[r]) {
                             let b = microkernel::line::<S, PV>(b);
@@ -268,6 +269,20 @@ impl<'a, K: Sink> SparseColumnsByPanels<'a, K> {
                             }
                         }
                     }
+                };
+                let mut bits = piece.a.rows_with(g, unit);
+                if const { U == 1 } {
+                    let mut others = piece.a.rows_with(g, unit + 1);
+                    while bits != 0 && others != 0 {
+                        next(&mut bits, at, 0);
+                        next(&mut others, (at + 1) % UNITS, 1);
+                    }
+                    while others != 0 {
+                        next(&mut others, (at + 1) % UNITS, 1);
+                    }
+                }
+                while bits != 0 {
+                    next(&mut bits, at, 0);
                 }
             }
         }

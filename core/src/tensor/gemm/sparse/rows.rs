@@ -11,15 +11,14 @@ use super::super::microkernel;
 use super::MOST_PANELS;
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::{Bytes, Floats, Numbers, STRIP, SparseRows};
+use crate::tensor::sparse::{Bytes, Floats, Numbers, SparseRows, UNITS};
 
 /// Rows of A that go through the columns together.
 const ROWS: usize = 128;
 
-/// What is done meanwhile, once for every row and every strip of it, in whatever order: the time to have what is wanted
-/// next fetched from memory.
+/// What is done meanwhile, once for every row, evenly spread: the time to have what is wanted next fetched from memory.
 #[derive(Clone, Copy)]
-pub struct Meanwhile<'a>(pub &'a dyn Fn(usize, usize));
+pub struct Meanwhile<'a>(pub &'a dyn Fn(usize));
 
 impl fmt::Debug for Meanwhile<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,12 +26,15 @@ impl fmt::Debug for Meanwhile<'_> {
     }
 }
 
+/// Columns of a strip, at most.
+const MOST_COLUMNS: usize = 2 * UNITS;
+
 /// C = A B for a sparse A.
 #[derive(Debug)]
-pub struct SparseRowsByPanels<'a> {
+pub struct SparseRowsByPanels<'a, const U: usize = 2> {
     /// A, of no more columns than all segments are long.
-    pub a: &'a SparseRows,
-    /// B in pieces of an even length (but for the last), in ascending order of the reduction. Those that begin and end
+    pub a: &'a SparseRows<U>,
+    /// B in pieces of whole units (but for the last), in ascending order of the reduction. Those that begin and end
     /// with a strip of A are read where they lie.
     pub segments: &'a [Segment<'a>],
     /// What is done meanwhile.
@@ -51,10 +53,10 @@ pub struct SparseRowsByPanels<'a> {
 
 /// Floats of room that a [`SparseRowsByPanels`] of at most that many rows needs.
 pub fn room_for_rows(rows: usize) -> usize {
-    MOST_PANELS * (STRIP + rows.min(ROWS)) * LINE
+    MOST_PANELS * (MOST_COLUMNS + rows.min(ROWS)) * LINE
 }
 
-impl WithSimd for SparseRowsByPanels<'_> {
+impl<const U: usize> WithSimd for SparseRowsByPanels<'_, U> {
     type Output = ();
 
     #[inline(always)]
@@ -70,17 +72,17 @@ impl WithSimd for SparseRowsByPanels<'_> {
     }
 }
 
-/// Lines of a panel of B for the pairs of a strip.
-type PairsOfLines = [[[f32; LINE]; 2]; STRIP / 2];
+/// Lines of a panel of B for the units of a strip.
+type UnitsOfLines<const U: usize> = [[[f32; LINE]; U]; UNITS];
 
 /// A strip of columns of A, or as much of it as lies in one piece of B and one block of the reduction.
-struct Window<'w, const NP: usize> {
+struct Window<'w, const U: usize, const NP: usize> {
     /// The strip.
     strip: usize,
-    /// Which bits of the strip's mask are pairs of the window.
+    /// Which bits of the strip's mask are units of the window.
     mask: u64,
     /// The lines of B for all columns of the strip (others than the window's are never looked at).
-    lines: [&'w PairsOfLines; NP],
+    lines: [&'w UnitsOfLines<U>; NP],
     /// How many panels of C there are.
     count: usize,
     /// Whether sums begin here, and whether they are stored in C, or onto it.
@@ -89,7 +91,7 @@ struct Window<'w, const NP: usize> {
     add: bool,
 }
 
-impl SparseRowsByPanels<'_> {
+impl<const U: usize> SparseRowsByPanels<'_, U> {
     #[inline(always)]
     fn by_lanes<S: Simd, N: Numbers>(&mut self, simd: S, numbers: N) {
         match S::F32_LANES {
@@ -121,8 +123,18 @@ impl SparseRowsByPanels<'_> {
         j: usize,
         count: usize,
     ) {
-        let k = self.segments.iter().map(|segment| segment.len).sum();
-        let (copied, sums) = self.room.as_chunks_mut::<LINE>().0.split_at_mut(NP * STRIP);
+        let across = SparseRows::<U>::STRIP;
+        let k = self
+            .segments
+            .iter()
+            .map(|segment| segment.len)
+            .sum::<usize>();
+        let strips = k.div_ceil(across);
+        let (copied, sums) = self
+            .room
+            .as_chunks_mut::<LINE>()
+            .0
+            .split_at_mut(NP * across);
         let sums = sums.as_chunks_mut::<NP>().0;
         let (a, segments) = (self.a, self.segments);
         for first in (0..a.rows()).step_by(ROWS) {
@@ -133,31 +145,31 @@ impl SparseRowsByPanels<'_> {
                 for segment in segments {
                     let (mut from, to) = overlap(start, segment.len, pc, pe).unwrap_or((0, 0));
                     while from < to {
-                        let strip = (start + from) / STRIP;
+                        let strip = (start + from) / across;
                         // Columns of the strip before the window, and where that ends in the segment.
-                        let before = start + from - strip * STRIP;
-                        let end = to.min(from + STRIP - before);
+                        let before = start + from - strip * across;
+                        let end = to.min(from + across - before);
                         let lines = |q: usize| {
                             let j = j + q.min(count - 1);
                             &segment.lines[j * segment.len..][from..end]
                         };
-                        let mask = ones((end - from).div_ceil(2)) << (before / 2);
+                        let mask = ones((end - from).div_ceil(U)) << (before / U);
                         let window = Window {
                             strip,
                             mask,
-                            lines: if end - from == STRIP {
-                                std::array::from_fn(|q| pairs(lines(q)))
+                            lines: if end - from == across {
+                                std::array::from_fn(|q| units(lines(q)))
                             } else {
                                 if a.found_in(strip) & mask != 0 {
-                                    for (q, part) in copied.chunks_exact_mut(STRIP).enumerate() {
+                                    for (q, part) in copied.chunks_exact_mut(across).enumerate() {
                                         part[before..][..end - from].copy_from_slice(lines(q));
-                                        // A second column that the last pair has not got is zero in A.
-                                        if before + end - from < STRIP {
+                                        // A column that the last unit has not got is zero in A.
+                                        if before + end - from < across {
                                             part[before + end - from] = [0.0; LINE];
                                         }
                                     }
                                 }
-                                std::array::from_fn(|q| pairs(&copied[q * STRIP..]))
+                                std::array::from_fn(|q| units(&copied[q * across..]))
                             },
                             count,
                             is_first: start + from == pc,
@@ -169,17 +181,19 @@ impl SparseRowsByPanels<'_> {
                         let mut r = rows.start;
                         while r < rows.end {
                             if let (Some(meanwhile), 0, 0) = (self.meanwhile, j, before) {
-                                meanwhile.0(r, strip);
-                                if r + 1 < rows.end {
-                                    meanwhile.0(r + 1, strip);
-                                }
+                                let turn = |r: &usize| r % strips == strip;
+                                (r..rows.end.min(r + 2)).filter(turn).for_each(meanwhile.0);
                             }
                             let sums = &mut sums[r - rows.start..];
                             let c = (&mut c[r * self.c_stride..], self.c_stride);
                             if r + 1 < rows.end {
-                                rows_of::<S, PV, NP, 2, N>(simd, a, numbers, r, &window, sums, c);
+                                rows_of::<S, PV, U, NP, 2, N>(
+                                    simd, a, numbers, r, &window, sums, c,
+                                );
                             } else {
-                                rows_of::<S, PV, NP, 1, N>(simd, a, numbers, r, &window, sums, c);
+                                rows_of::<S, PV, U, NP, 1, N>(
+                                    simd, a, numbers, r, &window, sums, c,
+                                );
                             }
                             r += 2;
                         }
@@ -191,11 +205,11 @@ impl SparseRowsByPanels<'_> {
     }
 }
 
-/// The lines of a whole strip, pair by pair.
+/// The lines of a whole strip, unit by unit.
 #[inline(always)]
-fn pairs(lines: &[[f32; LINE]]) -> &PairsOfLines {
-    let pairs = lines.as_chunks().0.first_chunk();
-    pairs.expect("as many lines as a strip has columns")
+fn units<const U: usize>(lines: &[[f32; LINE]]) -> &UnitsOfLines<U> {
+    let units = lines.as_chunks().0.first_chunk();
+    units.expect("as many lines as a strip has columns")
 }
 
 /// The lowest bits, so many.
@@ -205,12 +219,19 @@ fn ones(count: usize) -> u64 {
 
 /// One or two rows of A from r on, in one window.
 #[inline(always)]
-fn rows_of<S: Simd, const PV: usize, const NP: usize, const R: usize, N: Numbers>(
+fn rows_of<
+    S: Simd,
+    const PV: usize,
+    const U: usize,
+    const NP: usize,
+    const R: usize,
+    N: Numbers,
+>(
     simd: S,
-    a: &SparseRows,
+    a: &SparseRows<U>,
     numbers: N,
     r: usize,
-    window: &Window<'_, NP>,
+    window: &Window<'_, U, NP>,
     sums: &mut [[[f32; LINE]; NP]],
     (c, c_stride): (&mut [f32], usize),
 ) {
@@ -221,13 +242,13 @@ fn rows_of<S: Simd, const PV: usize, const NP: usize, const R: usize, N: Numbers
             *acc = std::array::from_fn(|q| microkernel::line::<S, PV>(&sums[q]));
         }
     }
-    let x: [&[[N::Kept; 2]; STRIP / 2]; R] =
+    let x: [&[[N::Kept; U]; UNITS]; R] =
         std::array::from_fn(|i| a.strip_row(numbers, r + i, window.strip));
     let mut bits: [u64; R] = std::array::from_fn(|i| a.word(r + i, window.strip) & window.mask);
     if const { R == 2 } {
         while bits[0] != 0 && bits[1] != 0 {
             for i in 0..R {
-                pair::<S, PV, NP, N>(
+                unit::<S, PV, U, NP, N>(
                     simd,
                     numbers,
                     &mut bits[i],
@@ -240,7 +261,7 @@ fn rows_of<S: Simd, const PV: usize, const NP: usize, const R: usize, N: Numbers
     }
     for i in 0..R {
         while bits[i] != 0 {
-            pair::<S, PV, NP, N>(
+            unit::<S, PV, U, NP, N>(
                 simd,
                 numbers,
                 &mut bits[i],
@@ -268,20 +289,20 @@ fn rows_of<S: Simd, const PV: usize, const NP: usize, const R: usize, N: Numbers
     }
 }
 
-/// The next pair of a row, taken out of its bits.
+/// The next unit of a row, taken out of its bits.
 #[inline(always)]
-fn pair<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+fn unit<S: Simd, const PV: usize, const U: usize, const NP: usize, N: Numbers>(
     simd: S,
     numbers: N,
     bits: &mut u64,
-    x: &[[N::Kept; 2]; STRIP / 2],
-    lines: &[&PairsOfLines; NP],
+    x: &[[N::Kept; U]; UNITS],
+    lines: &[&UnitsOfLines<U>; NP],
     acc: &mut [[S::f32s; PV]; NP],
 ) {
     // Below 64, for there is a bit: told to the compiler.
     let at = bits.trailing_zeros() as usize % 64;
     *bits &= *bits - 1;
-    for i in 0..2 {
+    for i in 0..U {
         let x = simd.splat_f32s(numbers.widen(x[at][i]));
         for (acc, lines) in acc.iter_mut().zip(lines) {
             let b = microkernel::line::<S, PV>(&lines[at][i]);

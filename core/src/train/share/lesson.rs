@@ -1,0 +1,53 @@
+//! What a share is told to learn.
+
+use crate::optim::Update;
+use crate::tensor::gemm::{GROUP, SparsePiece, room_for_lines};
+use crate::tensor::matrix::Aligned;
+
+/// Which part of a batch a gradient comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::train) struct Part {
+    pub(in crate::train) first: bool,
+    pub(in crate::train) last: bool,
+}
+
+impl Part {
+    pub(in crate::train) fn is_all(self) -> bool {
+        self.first && self.last
+    }
+}
+
+/// How a share learns from one part of a batch.
+#[derive(Debug)]
+pub(in crate::train) struct Lesson<'a> {
+    pub(in crate::train) part: Part,
+    pub(in crate::train) weight_step: Update,
+    pub(in crate::train) bias_step: Update,
+    /// What the first layer learns from, where inputs are sparse.
+    pub(in crate::train) sparse: Option<&'a [SparsePiece<'a>]>,
+    pub(in crate::train) scratch: &'a mut Scratch,
+}
+
+/// Room that learning needs.
+#[derive(Debug)]
+pub(in crate::train) struct Scratch {
+    /// For a strip of a layer's inputs.
+    pub(in crate::train) packed: Aligned,
+    /// For the first layer's dL/dz, where inputs are sparse.
+    pub(in crate::train) lines: Aligned,
+}
+
+impl Scratch {
+    /// For parts of at most `rows` rows from so many members.
+    pub(in crate::train) fn new(rows: usize, members: usize, sparse: bool) -> Self {
+        let lines = if sparse {
+            room_for_lines(rows, members)
+        } else {
+            0
+        };
+        Self {
+            packed: Aligned::zeroed(rows * GROUP),
+            lines: Aligned::zeroed(lines),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Outputs of hidden units, and their gradients, without their zeros: the products skip these as they do those of inputs.
+
+use crate::isa::Isa;
+use crate::nn::Network;
+use crate::tensor::activation::Activation;
+use crate::tensor::gemm::room_for_rows;
+use crate::tensor::matrix::Aligned;
+use crate::tensor::sparse::{SparseRows, UNITS, mask_of};
+
+/// Rows of hidden units of which many are zero, and room for the product that skips these.
+#[derive(Debug)]
+pub(super) struct Skipped {
+    pub(super) rows: SparseRows<1>,
+    mask: Vec<u64>,
+    pub(super) room: Aligned,
+}
+
+impl Skipped {
+    pub(super) fn new(units: usize, capacity: usize) -> Self {
+        Self {
+            rows: SparseRows::of_floats(capacity, units),
+            mask: vec![0; units.div_ceil(UNITS)],
+            room: Aligned::zeroed(room_for_rows(capacity)),
+        }
+    }
+
+    /// Takes in the first `rows` rows of so many units, `stride` apart.
+    pub(super) fn take_in(
+        &mut self,
+        isa: Isa,
+        all: &[f32],
+        stride: usize,
+        rows: usize,
+        units: usize,
+    ) {
+        self.rows.clear();
+        for row in all.chunks(stride).take(rows) {
+            let row = &row[..units];
+            mask_of::<1>(isa, row, &mut self.mask);
+            self.rows.push_floats(row, &self.mask, |_, part, kept| {
+                kept.copy_from_slice(part);
+            });
+        }
+    }
+}
+
+/// Weights of a layer from which on to skip zeros of its inputs and of its gradient pays.
+const SKIPPING: usize = 1 << 15;
+
+/// Rows of a batch from which on it does.
+const ROWS_FOR_SKIPPING: usize = 32;
+
+/// Whether zeros among the outputs of layer `l`, and of their gradient, are skipped in the products with the weights of
+/// layer `of`, for batches of so many rows: half of the units of a `ReLU` are zero to begin with, and more later.
+pub(super) fn skips(network: &Network, l: usize, of: usize, rows: usize) -> bool {
+    let layers = network.layers();
+    layers[l].activation() == Activation::Relu
+        && layers
+            .get(of)
+            .is_some_and(|of| of.inputs() * of.outputs() >= SKIPPING)
+        && rows >= ROWS_FOR_SKIPPING
+}
