@@ -17,7 +17,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use mlp_benches::print_bandwidth;
 use mlp_core::Isa;
 use mlp_core::nn::Target;
-use mlp_core::nn::loss::{Loss, loss_backward};
+use mlp_core::nn::loss::{Loss, RowLoss, class_losses_backward, loss_backward};
 use mlp_core::tensor::Matrix;
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
 use oracle::network::{self, Hidden};
@@ -161,6 +161,8 @@ struct CrossEntropy<'a> {
     z: &'a Matrix,
     labels: &'a [u32],
     d: &'a mut Matrix,
+    /// Room for those of all rows, which then are taken several at a time.
+    results: Option<&'a mut [RowLoss]>,
 }
 
 const CLASSES: usize = 10;
@@ -172,6 +174,13 @@ impl WithSimd for CrossEntropy<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let stride = self.d.row_stride();
         let mut d = self.d.view_mut();
+        if let Some(results) = self.results {
+            d.data().copy_from_slice(self.z.view().data());
+            let lines = d.data().as_chunks_mut().0;
+            let class = |row| self.labels[row];
+            class_losses_backward(simd, lines, CLASSES, class, results);
+            return results.iter().map(|row| f64::from(row.loss)).sum();
+        }
         let rows = d.data().chunks_exact_mut(stride);
         let from = self.z.view().data().chunks_exact(stride);
         let mut sum = 0.0;
@@ -203,25 +212,35 @@ fn cross_entropy(criterion: &mut Criterion) {
             -network_f64::Activation::Softmax.forward(&z)[labels[r] as usize].ln()
         })
         .sum();
+    let nothing = RowLoss {
+        loss: 0.0,
+        correct: false,
+    };
+    let mut room = vec![nothing; rows];
     for isa in Isa::available() {
-        let got = isa.dispatch(CrossEntropy {
-            z: &z,
-            labels: &labels,
-            d: &mut d,
-        });
-        assert!(
-            relative_error(got, want, 1.0) < 1e-5,
-            "{isa}: {got}, not {want}"
-        );
-        group.bench_function(isa.name(), |bencher| {
-            bencher.iter(|| {
+        for several in [false, true] {
+            let mut run = || {
                 isa.dispatch(CrossEntropy {
                     z: black_box(&z),
                     labels: &labels,
                     d: &mut d,
+                    results: several.then_some(&mut room),
                 })
+            };
+            let got = run();
+            assert!(
+                relative_error(got, want, 1.0) < 1e-5,
+                "{isa}: {got}, not {want}"
+            );
+            let rows = if several {
+                "several rows"
+            } else {
+                "row by row"
+            };
+            group.bench_function(BenchmarkId::new(rows, isa.name()), |bencher| {
+                bencher.iter(&mut run);
             });
-        });
+        }
     }
     let ours = d.clone();
     let mut naive = || {

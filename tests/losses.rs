@@ -4,11 +4,11 @@
 mod row_loss;
 
 use mlp_core::Isa;
-use mlp_core::nn::loss::Loss;
+use mlp_core::nn::loss::{Loss, RowLoss, class_losses_backward};
 use mlp_core::nn::target::Target;
 use mlp_core::rng::Rng;
 use mlp_core::tensor::activation::{Activation, activation_forward};
-use mlp_core::tensor::padded;
+use mlp_core::tensor::{LINE, padded};
 use oracle::ulp::{all_same, near, same};
 use pulp::{Simd, WithSimd};
 use row_loss::{Run, pairs};
@@ -211,5 +211,87 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         activation_forward(simd, self.0, self.1, self.2);
+    }
+}
+
+/// Several rows at once: what they come to, and their gradients.
+struct Several<'a> {
+    lines: &'a [[f32; LINE]],
+    cols: usize,
+    classes: &'a [u32],
+}
+
+impl WithSimd for Several<'_> {
+    type Output = (Vec<RowLoss>, Vec<[f32; LINE]>);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let nothing = RowLoss {
+            loss: f32::NAN,
+            correct: false,
+        };
+        let mut lines = self.lines.to_vec();
+        let mut results = vec![nothing; lines.len()];
+        let class = |row| self.classes[row];
+        class_losses_backward(simd, &mut lines, self.cols, class, &mut results);
+        (results, lines)
+    }
+}
+
+#[test]
+fn several_rows_give_the_bits_of_each() {
+    let mut rng = Rng::new(13);
+    let odd = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e38];
+    for cols in 2..=LINE {
+        for rows in [1, 4, 15, 16, 17, 37] {
+            let mut lines: Vec<[f32; LINE]> = (0..rows)
+                .map(|row| {
+                    let size = [1.0, 10.0, 200.0][row % 3];
+                    let z = logits(&mut rng, cols, size);
+                    std::array::from_fn(|j| z[j])
+                })
+                .collect();
+            for (row, line) in lines.iter_mut().enumerate() {
+                match row % 5 {
+                    // Equal ones, and what no row should have.
+                    1 => line[1] = line[0],
+                    3 => line[row % cols] = odd[row % odd.len()],
+                    _ => {}
+                }
+                // What lies in the padding is of no account.
+                line[cols..].fill(3.0);
+            }
+            let classes: Vec<u32> = (0..rows)
+                .map(|_| (rng.uniform() * cols as f64) as u32)
+                .collect();
+            let wide = pulp::Scalar512b;
+            let op = || Several {
+                lines: &lines,
+                cols,
+                classes: &classes,
+            };
+            let mut runs: Vec<_> = Isa::available()
+                .into_iter()
+                .map(|isa| isa.dispatch(op()))
+                .collect();
+            runs.push(wide.vectorize(op()));
+            for (row, (z, &class)) in lines.iter().zip(&classes).enumerate() {
+                let (want, want_d) = Isa::SCALAR.dispatch(Run {
+                    loss: Loss::CrossEntropy,
+                    act: Activation::Softmax,
+                    z,
+                    cols,
+                    target: Target::Class(class),
+                    train: true,
+                });
+                for (results, d) in &runs {
+                    let got = results[row];
+                    let place = format!("row {row} of {rows}, {cols} classes: {z:?}");
+                    assert!(same(got.loss, want.loss), "{place}");
+                    assert_eq!(got.correct, want.correct, "{place}");
+                    assert!(all_same(&d[row], &want_d), "{place}");
+                }
+            }
+        }
     }
 }

@@ -1,19 +1,16 @@
 //! The threads of one fit: started together, marching in step, gone when the call returns.
 //!
 //! [`run`] starts the members of a team in a scope; the calling thread is member 0, the leader. All meet at
-//! [`Member::wait`], a barrier that polls for a while and then sleeps. If a member panics, the others are released with
+//! [`Member::wait`], a barrier that polls for a while, as `patience` has it, and then sleeps. If a member panics, the others are released with
 //! [`Broken`] and the panic reaches the caller of [`run`].
-//!
-//! How long it polls is learned. Who wakes from sleep has lost microseconds, so as long as polling ends in time it is
-//! given more time, up to 100 microseconds. But where threads are more than cores, or a core is busy with something else,
-//! who polls may keep the one that it waits for from running: each wait that ends in sleep cuts the next to a quarter,
-//! down to one microsecond, and a step then costs little more than its work.
 
-use std::cell::Cell;
+mod patience;
+
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use patience::Patience;
 use sync::{AtomicBool, AtomicUsize, Condvar, Mutex, fence};
 
 /// What the barrier is made of.
@@ -35,12 +32,6 @@ pub const MOST_THREADS: usize = 64;
 
 /// Polls between looks at the clock: half a microsecond or less.
 const POLLS: usize = if cfg!(all(loom, test)) { 1 } else { 16 };
-
-/// How long a member polls before it goes to sleep, when waits have been short,
-const LONGEST: Duration = Duration::from_micros(if cfg!(all(loom, test)) { 0 } else { 100 });
-
-/// and when they have not.
-const SHORTEST: Duration = Duration::from_micros(if cfg!(all(loom, test)) { 0 } else { 1 });
 
 /// Another member of the team has panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +85,7 @@ impl Barrier {
         }
     }
 
-    fn wait(&self, patience: &Cell<Duration>) -> Result<(), Broken> {
+    fn wait(&self, patience: &Patience) -> Result<(), Broken> {
         if self.size == 1 {
             return Ok(());
         }
@@ -102,10 +93,10 @@ impl Barrier {
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
             self.arrived.store(0, Ordering::Relaxed);
             self.release(generation.wrapping_add(1));
-        } else if self.poll(generation, patience.get()) {
-            patience.set((patience.get() * 2).min(LONGEST));
+        } else if self.poll(generation, patience.time()) {
+            patience.grow();
         } else {
-            patience.set((patience.get() / 4).max(SHORTEST));
+            patience.shrink();
             self.sleep(generation);
         }
         self.check()
@@ -177,8 +168,7 @@ impl Barrier {
 pub struct Member<'a> {
     index: usize,
     barrier: &'a Barrier,
-    /// How long it polls the next time.
-    patience: Cell<Duration>,
+    patience: Patience,
 }
 
 impl<'a> Member<'a> {
@@ -186,7 +176,7 @@ impl<'a> Member<'a> {
         Self {
             index,
             barrier,
-            patience: Cell::new(LONGEST),
+            patience: Patience::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use super::mask::Mask;
 use super::skipped::{Skipped, skips};
 use crate::dataset::Targets;
 use crate::isa::Isa;
-use crate::nn::loss::{loss_backward, loss_forward};
+use crate::nn::loss::{class_losses_backward, loss_backward, loss_forward};
 use crate::nn::{Layer, Loss, Network, RowLoss, Target};
 use crate::tensor::activation::{Activation, activation_backward};
 use crate::tensor::matrix::Aligned;
@@ -174,6 +174,16 @@ impl WithSimd for OutputDelta<'_> {
         } = self;
         let (n, width) = (layer.outputs, padded(layer.outputs));
         let kept = layer.activation.needs_preactivation();
+        // Fewer than four rows are not worth the room for sixteen.
+        if let (Loss::CrossEntropy, None, LINE, Targets::Classes { labels, .. }, 4..) =
+            (loss, reported, layer.stride, targets, rows)
+        {
+            let all = ..rows * LINE;
+            layer.delta[all].copy_from_slice(&layer.output[all]);
+            let lines = layer.delta[all].as_chunks_mut().0;
+            let class = |r| labels[indices[r] as usize];
+            return class_losses_backward(simd, lines, n, class, &mut results[..rows]);
+        }
         for (r, (&index, result)) in indices.iter().zip(results).enumerate() {
             let at = r * layer.stride..r * layer.stride + width;
             let target = target(targets, index as usize);

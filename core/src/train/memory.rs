@@ -10,6 +10,7 @@
 //! activations   for each row of B: the inputs, and of each layer outputs and gradients, as rows and as panels,
 //!               (+ pre-activations, + outputs after dropout, where there are such); at least 4 rows a thread,
 //!               96 a thread where there are rows to validate on
+//!               where zeros of hidden units are skipped, these outputs and gradients once more, in groups of 64 rows
 //! rows          4 bytes each for their order; their losses
 //! ```
 //! The data come on top, and where most of them are zero a mask of 8 bytes for every 128 numbers of a row, or part of them.
@@ -18,11 +19,12 @@
 use crate::nn::{Layer, Network, RowLoss};
 use crate::optim::Optimizer;
 use crate::team;
-use crate::tensor::gemm::{GROUP, KB};
+use crate::tensor::gemm::{GROUP, KB, room_for_lines};
 use crate::tensor::{LINE, padded};
 
 use super::fit::ROWS_TO_MEASURE;
 use super::layer_rows::odd_lines;
+use super::skipped::{Skipped, all_skipped};
 
 /// The bytes of a fit, beside its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ impl Memory {
         let transposed: usize = layers.iter().skip(1).map(transposed).sum();
 
         let part = batch.min(KB);
-        let (mut rows, mut results) = (0, 0);
+        let (mut rows, mut results, mut skipped) = (0, 0, 0);
         for index in 0..extent.threads {
             let own = team::share(part, 4, index, extent.threads).len();
             let least = if extent.validation_rows > 0 {
@@ -78,6 +80,9 @@ impl Memory {
                 4
             };
             rows += own.max(least);
+            for units in all_skipped(network, part) {
+                skipped += Skipped::size(units, own.max(least));
+            }
             let measured = match extent.validation_rows {
                 0 => 0,
                 all => team::share(all, 4, extent.threads - 1, extent.threads).len() + 4,
@@ -87,10 +92,14 @@ impl Memory {
         let row = odd_lines(network.inputs())
             + (0..layers.len()).map(|l| of_row(layers, l)).sum::<usize>();
         let packed = extent.threads * part * GROUP;
+        let turned = match all_skipped(network, part).next() {
+            Some(_) => extent.threads * room_for_lines(part, extent.threads),
+            None => 0,
+        };
         Self {
             weights: float * (forms * kept + transposed),
             moments: float * extent.optimizer.moments() * kept,
-            activations: float * (rows * row + packed),
+            activations: float * (rows * row + packed + turned) + skipped,
             rows: size_of::<u32>() * extent.rows + size_of::<RowLoss>() * results,
         }
     }

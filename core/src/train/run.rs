@@ -21,7 +21,7 @@ use super::given::Source;
 use super::leader::Leader;
 use super::mask::Draw;
 use super::share::{Lesson, Part, Scratch, Share};
-use super::skipped::skips;
+use super::skipped::all_skipped;
 use super::snapshot::Start;
 use super::{Reduction, Schedule};
 use crate::dataset::{Dataset, NonZeros};
@@ -87,7 +87,7 @@ impl Run<'_> {
         mut leader: Option<&mut Leader<'_, '_>>,
     ) -> Result<(), Broken> {
         let batch = self.batch_size.min(KB);
-        let skipping = (1..self.layers).any(|l| skips(self.network, l - 1, l, batch));
+        let skipping = all_skipped(self.network, batch).next().is_some();
         let sparse = skipping || self.non_zeros[0].is_some();
         let mut scratch = Scratch::new(batch, member.size(), sparse);
         let rows = self.rows;

@@ -24,6 +24,13 @@ impl Skipped {
         }
     }
 
+    /// The bytes that [`new`](Self::new) takes.
+    pub(super) fn size(units: usize, capacity: usize) -> usize {
+        SparseRows::<1>::size_of_floats(capacity, units)
+            + units.div_ceil(UNITS) * size_of::<u64>()
+            + room_for_rows(capacity) * size_of::<f32>()
+    }
+
     /// Takes in the first `rows` rows of so many units, `stride` apart.
     pub(super) fn take_in(
         &mut self,
@@ -59,4 +66,17 @@ pub(super) fn skips(network: &Network, l: usize, of: usize, rows: usize) -> bool
             .get(of)
             .is_some_and(|of| of.inputs() * of.outputs() >= SKIPPING)
         && rows >= ROWS_FOR_SKIPPING
+}
+
+/// Of which layers the outputs are taken in, and of which the gradients, for batches of so many rows: so many units each.
+pub(super) fn all_skipped(network: &Network, rows: usize) -> impl Iterator<Item = usize> {
+    let layers = network.layers().iter().enumerate();
+    layers.flat_map(move |(l, layer)| {
+        let of_output = skips(network, l, l + 1, rows);
+        let of_delta = l > 0 && skips(network, l, l, rows);
+        std::iter::repeat_n(
+            layer.outputs(),
+            usize::from(of_output) + usize::from(of_delta),
+        )
+    })
 }

@@ -27,12 +27,14 @@
 //! A loss is added here and nowhere else: a variant, a name, a line in `name`, `parse`, `check`, and the two
 //! `match`es in `row.rs`.
 
+mod class_rows;
 mod row;
 
 use crate::choice;
 use crate::error::{Error, Kind};
 use crate::tensor::activation::Activation;
 
+pub use class_rows::class_losses_backward;
 pub use row::{loss_backward, loss_forward};
 
 /// What training makes small.

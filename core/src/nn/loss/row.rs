@@ -269,7 +269,6 @@ fn cross_entropy<S: Simd>(simd: S, row: &mut [f32], cols: usize, target: Target<
             fill_padding(simd, row, cols, f32::NEG_INFINITY);
             let max = simd.splat_f32s(max16(simd, row));
             fill_padding(simd, row, cols, 0.0);
-            let floor = simd.splat_f32s(f32::MIN);
             // The row is not changed by this pass: each vector of it is written back as it was.
             let dot = sum_over(
                 simd,
@@ -278,8 +277,7 @@ fn cross_entropy<S: Simd>(simd: S, row: &mut [f32], cols: usize, target: Target<
                 target,
                 #[inline(always)]
                 |z, y| {
-                    let s = simd.sub_f32s(z, max);
-                    let s = simd.select_f32s(simd.less_than_f32s(s, floor), floor, s);
+                    let s = clip_lows(simd, simd.sub_f32s(z, max));
                     (z, simd.mul_f32s(y, s))
                 },
             );
@@ -295,6 +293,13 @@ fn cross_entropy<S: Simd>(simd: S, row: &mut [f32], cols: usize, target: Target<
 #[inline(always)]
 fn clip_low(x: f32) -> f32 {
     if x < f32::MIN { f32::MIN } else { x }
+}
+
+/// The same of each.
+#[inline(always)]
+pub(super) fn clip_lows<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let floor = simd.splat_f32s(f32::MIN);
+    simd.select_f32s(simd.less_than_f32s(x, floor), floor, x)
 }
 
 /// The logarithm of one number, by the vector function.

@@ -67,6 +67,14 @@ impl<const U: usize> SparseRows<U> {
         made
     }
 
+    /// The bytes that room for `rows` rows of f32 takes.
+    pub fn size_of_floats(rows: usize, columns: usize) -> usize {
+        let (words, groups) = (columns.div_ceil(Self::STRIP), rows.div_ceil(GROUP));
+        let masks = words * (rows + 1 + GROUP * groups) * size_of::<u64>();
+        let strips = groups * words * size_of::<Strip<U, f32>>();
+        masks + strips + size_of::<[f32; 256]>()
+    }
+
     /// No row yet, and room for `rows` rows of bytes that stand for these numbers.
     pub fn of_bytes(rows: usize, columns: usize, table: [f32; 256]) -> Self {
         let mut made = Self::without_strips(rows, columns);
