@@ -119,6 +119,18 @@ pub fn apart<S: Simd, Op: WithSimd>(simd: S, op: Op) -> Op::Output {
     simd.vectorize(op)
 }
 
+/// Asks for the line at the beginning of `data` to be brought into the first-level cache, where the CPU can be asked so:
+/// nothing waits for it, and no result depends on it.
+#[inline(always)]
+pub fn prefetch(data: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(sse) = pulp::core_arch::x86::Sse::try_new() {
+        sse._mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(data.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = data;
+}
+
 impl PartialEq for Isa {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()
