@@ -69,19 +69,21 @@ fn in_place(
     let (a, a_stride, rows) = (a.data_from(rows.start, 0), a.row_stride(), rows.len());
     let add = matches!(output, Output::Accumulate);
     let whole = n / LINE * LINE;
-    isa.dispatch(InPlace {
-        a,
-        a_stride,
-        rows,
-        b: b.data(),
-        b_stride: b.row_stride(),
-        steps: k,
-        c: c.data(),
-        c_stride,
-        panels: whole / LINE,
-        add,
-        packed: &mut [],
-    });
+    if whole > 0 {
+        isa.dispatch(InPlace {
+            a,
+            a_stride,
+            rows,
+            b: b.data(),
+            b_stride: b.row_stride(),
+            steps: k,
+            c: c.data(),
+            c_stride,
+            panels: whole / LINE,
+            add,
+            packed: &mut [],
+        });
+    }
     if whole < n {
         let mut lines = Aligned::zeroed(k * LINE);
         let lines = lines.as_chunks_mut().0;

@@ -16,8 +16,11 @@ const MULTIPLY_ADDS_TO_START_FOR: usize = 4 << 20;
 /// And where it waits for work: about a microsecond.
 const MULTIPLY_ADDS_TO_WAKE_FOR: usize = 256 << 10;
 
-/// Rows that pay for packing B once more.
-const ROWS_TO_PACK_FOR: usize = 192;
+/// Rows that pay for packing B once more, where threads work at the same time,
+const ROWS_TO_PACK_FOR: usize = 512;
+
+/// and where one begins late, or has to share a core at first.
+const ROWS_TO_PACK_FOR_LATE: usize = 192;
 
 /// Pieces for each thread.
 const MOST_PIECES: usize = 4;
@@ -45,7 +48,7 @@ pub(super) fn multiply(
     if threads == 1 {
         return alone::multiply(isa, (a, 0..a.rows()), b, c, output);
     }
-    let product = Product::of(isa, threads, shape, c, output);
+    let product = Product::of(isa, (threads, ROWS_TO_PACK_FOR_LATE), shape, c, output);
     let work = |_: Member<'_>| product.take(a, b);
     team::run(threads, work, work);
 }
@@ -99,17 +102,23 @@ impl<'c> Product<'c> {
         output: Output<'c>,
     ) -> Self {
         super::check_c(shape, &c, output);
-        Self::of(isa, size, shape, c, output)
+        Self::of(isa, (size, ROWS_TO_PACK_FOR), shape, c, output)
     }
 
-    fn of(isa: Isa, size: usize, shape: [usize; 3], c: MatMut<'c>, output: Output<'c>) -> Self {
+    fn of(
+        isa: Isa,
+        (size, rows_to_pack_for): (usize, usize),
+        shape: [usize; 3],
+        c: MatMut<'c>,
+        output: Output<'c>,
+    ) -> Self {
         let [m, k, n] = shape;
         let stride = c.row_stride();
         let threads = threads_that_pay(size, shape, MULTIPLY_ADDS_TO_WAKE_FOR);
         let least = if alone::stays_near(k, n) {
             LEAST_ROWS
         } else {
-            ROWS_TO_PACK_FOR
+            rows_to_pack_for
         };
         // The same number for each thread, and some, lest all wait for one whose core does something else.
         let of_each = (m / threads / least).clamp(1, MOST_PIECES);
