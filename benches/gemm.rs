@@ -2,22 +2,29 @@
 //!
 //! The throughput is in floating-point operations (two for each multiply-add): Gelem/s are GFLOP/s. What one core and two
 //! can do at most is printed first. Shapes are m x n x k, C being m x n; all are A B. B is packed within the time measured,
-//! except where it says "packed": so a network runs, whose weights stay packed. Every product is compared with the oracle
+//! except where it says "packed": so a network runs, whose weights stay packed; "columns" is the weight gradient's product,
+//! of the transpose of what A is to be, B being packed. Two threads are started for each product, except for "a team of 2",
+//! which computes one after the other, as a fit does. Every product is compared with the oracle
 //! before it is timed: ours to the bit, others within the error that any order of summation may have.
 //!
 //! `cargo bench --bench gemm --features peers` has the crates gemm, faer and matrixmultiply beside ours.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use mlp_benches::{is_measuring, print_peaks};
 use mlp_core::Isa;
-use mlp_core::tensor::Matrix;
-use mlp_core::tensor::gemm::{Epilogue, Operand, Output, Panels, RowsByPanels, Segment, gemm};
+use mlp_core::team::{self, Member};
+use mlp_core::tensor::gemm::{
+    ColumnsByPanels, Epilogue, GROUP, Operand, Output, Panels, Product, Rows, RowsByPanels,
+    Segment, Sink, gemm,
+};
+use mlp_core::tensor::{LINE, Matrix, padded};
 use oracle::gemm::{gemm_chain, gemm_f64, gemm_naive, gemm_naive_by_rows};
 use oracle::rng::Rng;
 use oracle::tolerance::sum_bound;
+use pulp::Simd;
 
 /// Cubes; the products of small and wide layers, forward, weight gradient and input gradient; narrow ones.
 const SHAPES: [[usize; 3]; 19] = [
@@ -55,6 +62,8 @@ struct Operands {
     a: Vec<f32>,
     b: Vec<f32>,
     a_padded: Matrix,
+    /// The transpose, its rows an odd number of lines apart, as a fit has them.
+    a_turned: Matrix,
     b_padded: Matrix,
     b_packed: Panels,
     /// Some rows of the product as the oracle has them.
@@ -74,6 +83,9 @@ impl Operands {
             rows: (0..m).step_by(m.div_ceil(CHECKED)).map(row).collect(),
             shape: [m, n, k],
             a_padded: Matrix::from_vec(m, k, &a),
+            a_turned: Matrix::from_fn(k, (m.div_ceil(LINE) | 1) * LINE, |p, i| {
+                if i < m { a[i * k + p] } else { 0.0 }
+            }),
             b_packed: Panels::pack(Operand::Plain(b_padded.view())),
             b_padded,
             a,
@@ -81,14 +93,64 @@ impl Operands {
         }
     }
 
-    /// The product on that many threads; on none: on this one, B being packed already.
-    fn run(&self, isa: Isa, threads: usize, c: &mut Matrix) {
-        if threads == 0 {
-            return self.run_packed(isa, c);
+    /// The product, once; a team would be started for it.
+    fn run(&self, isa: Isa, how: How, room: &mut Room) {
+        match how {
+            How::Packed => self.run_packed(isa, &mut room.c),
+            How::Columns => self.run_columns(isa, room),
+            How::Team => drop(self.time_of_team(isa, 1, &mut room.c)),
+            How::Threads(threads) => {
+                let (a, b) = self.operands();
+                gemm(isa, threads, a, b, room.c.view_mut(), Output::Overwrite);
+            }
         }
+    }
+
+    fn operands(&self) -> (Operand<'_>, Operand<'_>) {
         let (a, b) = (self.a_padded.view(), self.b_padded.view());
-        let (a, b) = (Operand::Plain(a), Operand::Plain(b));
-        gemm(isa, threads, a, b, c.view_mut(), Output::Overwrite);
+        (Operand::Plain(a), Operand::Plain(b))
+    }
+
+    /// How long a team of two takes for so many products, after as many that are not counted.
+    fn time_of_team(&self, isa: Isa, products: u64, c: &mut Matrix) -> Duration {
+        let [m, n, k] = self.shape;
+        let product = Product::new(isa, 2, [m, k, n], c.view_mut(), Output::Overwrite);
+        let work = |member: &Member<'_>| {
+            for _ in 0..products {
+                let (a, b) = black_box(self).operands();
+                product.work(member, a, b).expect("nobody panics");
+            }
+        };
+        let lead = |member: Member<'_>| {
+            work(&member);
+            let start = Instant::now();
+            work(&member);
+            start.elapsed()
+        };
+        let follow = |member: Member<'_>| {
+            work(&member);
+            work(&member);
+        };
+        team::run(2, lead, follow)
+    }
+
+    fn run_columns(&self, isa: Isa, room: &mut Room) {
+        let [m, n, k] = self.shape;
+        isa.dispatch(ColumnsByPanels {
+            pieces: &[Rows {
+                a: self.a_turned.view().data(),
+                stride: self.a_turned.row_stride(),
+                len: k,
+                lines: self.b_packed.lines(),
+            }],
+            columns: 0..m,
+            panels: n.div_ceil(LINE),
+            packed: &mut room.packed,
+            sink: Strips {
+                lines: &mut room.lines,
+                rows: m,
+            },
+        });
     }
 
     fn run_packed(&self, isa: Isa, c: &mut Matrix) {
@@ -130,13 +192,66 @@ impl Operands {
     }
 
     /// Some rows of the product against the oracle.
-    fn check(&self, isa: Isa, threads: usize) {
+    fn check(&self, isa: Isa, how: How) {
         let [m, n, _] = self.shape;
-        let mut c = Matrix::from_fn(m, n, |_, _| f32::NAN);
-        self.run(isa, threads, &mut c);
+        let mut room = Room::new(self.shape, f32::NAN);
+        self.run(isa, how, &mut room);
         for (i, want) in &self.rows {
-            assert_eq!(c.row(*i), want, "{:?} on {isa}, row {i}", self.shape);
+            let line = |j: usize| room.lines[j / LINE * m + i][j % LINE];
+            let have: Vec<f32> = match how {
+                How::Columns => (0..n).map(line).collect(),
+                _ => room.c.row(*i).to_vec(),
+            };
+            assert_eq!(&have, want, "{:?} on {isa}, {how:?}, row {i}", self.shape);
         }
+    }
+}
+
+/// In which way ours is computed.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    Packed,
+    Columns,
+    Threads(usize),
+    Team,
+}
+
+const WAYS: [(How, &str); 5] = [
+    (How::Packed, "packed"),
+    (How::Columns, "columns"),
+    (How::Threads(1), "1 thread"),
+    (How::Threads(2), "2 threads"),
+    (How::Team, "a team of 2"),
+];
+
+/// Where products go.
+struct Room {
+    c: Matrix,
+    /// C by panels.
+    lines: Vec<[f32; LINE]>,
+    packed: Vec<f32>,
+}
+
+impl Room {
+    fn new([m, n, k]: [usize; 3], value: f32) -> Self {
+        Self {
+            c: Matrix::from_fn(m, n, |_, _| value),
+            lines: vec![[value; LINE]; m * padded(n) / LINE],
+            packed: vec![0.0; k * GROUP],
+        }
+    }
+}
+
+/// Puts the strips into panels, as weights lie.
+struct Strips<'a> {
+    lines: &'a mut [[f32; LINE]],
+    rows: usize,
+}
+
+impl Sink for Strips<'_> {
+    #[inline(always)]
+    fn take<S: Simd>(&mut self, _: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
+        self.lines[j * self.rows + i..][..strip.len()].copy_from_slice(strip);
     }
 }
 
@@ -170,16 +285,18 @@ fn bench(criterion: &mut Criterion) {
                 bencher.iter(|| along_rows(black_box(a), black_box(b), &mut c));
             });
         }
-        let mut c = Matrix::zeros(m, n);
+        let mut room = Room::new(shape, 0.0);
         for isa in Isa::available() {
             if isa == Isa::SCALAR && work > SCALAR_LIMIT {
                 continue;
             }
-            for (threads, name) in [(0, "packed"), (1, "1 thread"), (2, "2 threads")] {
-                operands.check(isa, threads);
+            for (how, name) in WAYS {
+                operands.check(isa, how);
                 let id = BenchmarkId::new(isa.name(), name);
-                group.bench_function(id, |bencher| {
-                    bencher.iter(|| black_box(&operands).run(isa, threads, &mut c));
+                group.bench_function(id, |bencher| match how {
+                    How::Team => bencher
+                        .iter_custom(|products| operands.time_of_team(isa, products, &mut room.c)),
+                    _ => bencher.iter(|| black_box(&operands).run(isa, how, &mut room)),
                 });
             }
         }

@@ -4,8 +4,9 @@
 mod product;
 
 use mlp_core::Isa;
+use mlp_core::team::{self, Member};
 use mlp_core::tensor::activation::Activation;
-use mlp_core::tensor::gemm::{Operand, Output, gemm};
+use mlp_core::tensor::gemm::{Operand, Output, Product, gemm};
 use mlp_core::tensor::{LINE, Matrix};
 use oracle::gemm::gemm_f64;
 use oracle::network_f64;
@@ -158,6 +159,33 @@ fn threads_do_not_change_a_bit() {
         let fresh = case.chain(false);
         for threads in [1, 2] {
             case.check(Isa::detect().unwrap(), threads, Output::Overwrite, &fresh);
+        }
+    }
+}
+
+#[test]
+fn a_team_computes_one_product_after_the_other() {
+    // B is read in place, is packed for each thread's rows, or is too little for several threads.
+    for [m, n, k] in [[203, 67, 223], [460, 523, 517], [3, 5, 7]] {
+        let case = Case::uniform([m, n, k], FORMS[0], 0);
+        let (a, b) = (
+            Matrix::from_vec(m, k, &case.a),
+            Matrix::from_vec(k, n, &case.b),
+        );
+        let want = case.chain(false);
+        let isa = Isa::detect().unwrap();
+        for size in [1, 2, 3] {
+            let mut c = Matrix::zeros(m, n);
+            let product = Product::new(isa, size, [m, k, n], c.view_mut(), Output::Overwrite);
+            let work = |member: Member<'_>| {
+                for _ in 0..20 {
+                    let (a, b) = (Operand::Plain(a.view()), Operand::Plain(b.view()));
+                    product.work(&member, a, b).expect("nobody panics");
+                }
+            };
+            team::run(size, work, work);
+            drop(product);
+            assert_eq!(c.to_vec(), want, "{case} by {size}");
         }
     }
 }

@@ -112,31 +112,23 @@ impl Isa {
     }
 }
 
-/// Has the cache fetch the line of `place`, if this CPU can be told to, without waiting for it.
-#[inline(always)]
-pub fn prefetch<T>(isa: Isa, place: &T) {
-    match isa.0 {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Token::V3(simd) => fetch(simd.sse, place),
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Token::V4(simd) => fetch(simd.sse, place),
-        _ => {}
-    }
-}
-
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-#[inline(always)]
-fn fetch<T>(sse: pulp::core_arch::x86::Sse, place: &T) {
-    /// Into the second-level cache: `_MM_HINT_T1`.
-    const NEAR: i32 = 2;
-    sse._mm_prefetch::<NEAR>(std::ptr::from_ref(place).cast());
-}
-
 /// Runs `op` from within a kernel as a function of its own: one copy for all the kernels that use it, where a copy in
 /// each would cost more to compile than the call costs to make.
 #[inline(never)]
 pub fn apart<S: Simd, Op: WithSimd>(simd: S, op: Op) -> Op::Output {
     simd.vectorize(op)
+}
+
+/// Asks for the line at the beginning of `data` to be brought into the first-level cache, where the CPU can be asked so:
+/// nothing waits for it, and no result depends on it.
+#[inline(always)]
+pub fn prefetch<T>(data: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(sse) = pulp::core_arch::x86::Sse::try_new() {
+        sse._mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(data.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = data;
 }
 
 impl PartialEq for Isa {

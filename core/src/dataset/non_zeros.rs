@@ -82,11 +82,11 @@ impl Inputs {
 
     /// Has the cache fetch row `i` and its mask, which will soon be gathered.
     #[inline]
-    pub fn fetch_sparse(&self, isa: Isa, non_zeros: &NonZeros, i: usize) {
-        prefetch(isa, &non_zeros.row(i)[0]);
+    pub fn fetch_sparse(&self, non_zeros: &NonZeros, i: usize) {
+        prefetch(non_zeros.row(i));
         match self.row(i) {
-            Row::Bytes(bytes) => fetch_lines(isa, bytes),
-            Row::Floats(floats) => fetch_lines(isa, floats),
+            Row::Bytes(bytes) => fetch_lines(bytes),
+            Row::Floats(floats) => fetch_lines(floats),
             Row::Stored(_) => {}
         }
     }
@@ -115,11 +115,12 @@ impl Inputs {
 }
 
 /// All lines of a row.
-fn fetch_lines<T>(isa: Isa, row: &[T]) {
-    let firsts = row.iter().step_by(LINE_OF_BYTES / size_of::<T>());
-    for x in firsts.chain(row.last()) {
-        prefetch(isa, x);
+fn fetch_lines<T>(row: &[T]) {
+    for line in row.chunks(LINE_OF_BYTES / size_of::<T>()) {
+        prefetch(line);
     }
+    // A row that does not begin with a line has part of one more.
+    prefetch(&row[row.len().saturating_sub(1)..]);
 }
 
 struct Gather<'a> {

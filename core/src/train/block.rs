@@ -118,10 +118,9 @@ impl Block {
             self.given
                 .drop(self.isa, mask, self.rows, source.inputs.cols());
         }
-        let isa = self.isa;
         let fetch = |r: usize| {
             if let (Some(&i), Some(non_zeros)) = (next.get(r), source.non_zeros) {
-                source.inputs.fetch_sparse(isa, non_zeros, i as usize);
+                source.inputs.fetch_sparse(non_zeros, i as usize);
             }
         };
         self.forward(shares, Some(draw), Some(Meanwhile(&fetch)));

@@ -21,72 +21,77 @@ const MANY_COLUMNS: usize = 2048;
 
 /// Up to this many columns of B a transposed A is read where it lies: to bring it into rows costs a cycle a number, the
 /// product n / 16.
-pub(super) const NARROW: usize = 128;
+const NARROW: usize = 128;
 
-/// From more columns of B on, some rows of A at a time are brought near, KB steps of each: they are read once for every
-/// 16 columns, and far apart they contend for the same places in the caches.
-pub(super) const WIDE: usize = 512;
-
-/// And this many rows.
-pub(super) const TALL: usize = 256;
-
-/// So many rows, which then lie in the second-level cache.
-pub(super) const NEAR_ROWS: usize = 96;
+/// So many rows of a transposed A are brought near at a time, KB steps of each: they stay in the second-level cache.
+const NEAR_ROWS: usize = 96;
 
 /// Up to this many rows of A, B is read where it lies, wherever that is: with more, B packed once is read often enough to
 /// pay.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 
-/// C = A B in one of the forms of [`Output`].
+/// Some rows of C = A B in one of the forms of [`Output`], which are all of this C.
 pub(super) fn multiply(
     isa: Isa,
-    a: Operand<'_>,
+    (a, rows): (Operand<'_>, Range<usize>),
     b: Operand<'_>,
     mut c: MatMut<'_>,
     output: Output<'_>,
 ) {
+    if c.rows() == 0 || c.cols() == 0 {
+        return;
+    }
     if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
-        && stays_in_place(a, b)
+        && b.rows() > 0
+        && (rows.len() <= FEW || stays_near(b.rows(), b.row_stride()))
     {
-        in_place(isa, a, b, &mut c, output);
+        in_place(isa, (a, rows), b, &mut c, output);
     } else {
-        by_blocks(isa, a, b, &mut c, output);
+        by_blocks(isa, (a, rows), b, &mut c, output);
     }
     activate(isa, c, output);
 }
 
-/// Whether B is read so few times, or from so near, that packing would not pay.
-fn stays_in_place(a: MatRef<'_>, b: MatRef<'_>) -> bool {
-    let size = size_of::<f32>() * b.rows() * b.row_stride();
-    size > 0 && (a.rows() <= FEW || size <= Caches::of_this_machine().l2 / 2)
+/// Whether a B of k rows, n apart, stays in the second-level cache as it lies, so that packing would not pay.
+pub(super) fn stays_near(k: usize, n: usize) -> bool {
+    size_of::<f32>() * k * n <= Caches::of_this_machine().l2 / 2
 }
 
 /// Whole lines of columns from B as it lies, the columns left over from a packed panel.
-fn in_place(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &mut MatMut<'_>, output: Output<'_>) {
+fn in_place(
+    isa: Isa,
+    (a, rows): (MatRef<'_>, Range<usize>),
+    b: MatRef<'_>,
+    c: &mut MatMut<'_>,
+    output: Output<'_>,
+) {
     let (k, n, c_stride) = (b.rows(), b.cols(), c.row_stride());
+    let (a, a_stride, rows) = (a.data_from(rows.start, 0), a.row_stride(), rows.len());
     let add = matches!(output, Output::Accumulate);
     let whole = n / LINE * LINE;
-    isa.dispatch(InPlace {
-        a: a.data(),
-        a_stride: a.row_stride(),
-        rows: a.rows(),
-        b: b.data(),
-        b_stride: b.row_stride(),
-        steps: k,
-        c: c.data(),
-        c_stride,
-        panels: whole / LINE,
-        add,
-        packed: &mut [],
-    });
+    if whole > 0 {
+        isa.dispatch(InPlace {
+            a,
+            a_stride,
+            rows,
+            b: b.data(),
+            b_stride: b.row_stride(),
+            steps: k,
+            c: c.data(),
+            c_stride,
+            panels: whole / LINE,
+            add,
+            packed: &mut [],
+        });
+    }
     if whole < n {
         let mut lines = Aligned::zeroed(k * LINE);
         let lines = lines.as_chunks_mut().0;
         pack::pack_into(Operand::Plain(b), 0..k, whole..n, lines);
         isa.dispatch(RowsByPanels {
-            a: a.data(),
-            a_stride: a.row_stride(),
-            rows: a.rows(),
+            a,
+            a_stride,
+            rows,
             segments: &[Segment { len: k, lines }],
             c: &mut c.data()[whole..],
             c_stride,
@@ -99,8 +104,14 @@ fn in_place(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &mut MatMut<'_>, output: 
 }
 
 /// Block by block of B.
-fn by_blocks(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut MatMut<'_>, output: Output<'_>) {
-    let (m, k, n) = (a.rows(), b.rows(), b.cols());
+fn by_blocks(
+    isa: Isa,
+    (a, all): (Operand<'_>, Range<usize>),
+    b: Operand<'_>,
+    c: &mut MatMut<'_>,
+    output: Output<'_>,
+) {
+    let (m, k, n) = (all.len(), b.rows(), b.cols());
     let is_plain = matches!(a, Operand::Plain(_));
     let (deep, across) = if is_plain {
         (block_in_l2(Caches::of_this_machine(), k).0, COLUMNS)
@@ -127,20 +138,21 @@ fn by_blocks(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut MatMut<'_>, outpu
             if let Operand::Transposed(a) = a
                 && n <= NARROW
             {
-                block.by_columns(a, c, &mut room);
+                block.by_columns(a, all.clone(), c, &mut room);
                 continue;
             }
             for first in (0..m).step_by(near) {
-                let rows = first..m.min(first + near);
+                let place = first..m.min(first + near);
+                let rows = all.start + place.start..all.start + place.end;
                 let steps = block.steps.clone();
                 let (a, a_stride) = match a {
                     Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
                     Operand::Transposed(_) => {
-                        let stride = pack::rows_into(a, rows.clone(), steps, &mut room);
+                        let stride = pack::rows_into(a, rows, steps, &mut room);
                         (&room[..], stride)
                     }
                 };
-                block.by_rows((a, a_stride), rows, c);
+                block.by_rows((a, a_stride), place, c);
             }
         }
     }
@@ -242,10 +254,16 @@ impl Block<'_> {
     }
 
     /// All rows of C, from the columns of what lies there.
-    fn by_columns(&mut self, a: MatRef<'_>, c: &mut MatMut<'_>, room: &mut Vec<f32>) {
+    fn by_columns(
+        &mut self,
+        a: MatRef<'_>,
+        rows: Range<usize>,
+        c: &mut MatMut<'_>,
+        room: &mut Vec<f32>,
+    ) {
         let Range { start, end } = self.columns.clone();
         pack::pack_into(self.b, self.steps.clone(), start..end, self.lines);
-        let (m, stride) = (a.cols(), c.row_stride());
+        let (m, stride) = (rows.len(), c.row_stride());
         room.resize(self.steps.len() * GROUP, 0.0);
         self.isa.dispatch(ColumnsByPanels {
             pieces: &[Rows {
@@ -254,11 +272,11 @@ impl Block<'_> {
                 len: self.steps.len(),
                 lines: self.lines,
             }],
-            columns: 0..m,
+            columns: rows.clone(),
             panels: (end - start).div_ceil(LINE),
             packed: room,
             sink: IntoMatrix {
-                first: 0,
+                first: rows.start,
                 c: MatMut::new(&mut c.data()[start..], m, end - start, stride),
                 add: self.add,
             },

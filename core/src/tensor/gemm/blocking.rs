@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | registers | MR x 16 NP | the register file | see `microkernel` |
 //! | k | [`KB`] | MR rows of A in half of the first-level cache (6 * 512 * 4 = 12 KiB) | fixed by the contract |
-//! | n | [`columns_in_l2`] | KB x NC of packed B in half of the second-level cache | B is read from there once per row tile |
+//! | n | [`block_in_l2`] | that part of B in half of the second-level cache | B is read from there once per row tile |
 
 use std::sync::OnceLock;
 
@@ -94,14 +94,9 @@ pub(super) fn block_in_l2(caches: Caches, k: usize) -> (usize, usize) {
 /// Panels in the widest tile: others are slower, so a block is to have whole ones.
 const WIDEST: usize = 3;
 
-/// NC: how many columns of B, [`KB`] deep, fill half of the second-level cache.
-pub(super) fn columns_in_l2(caches: Caches) -> usize {
-    (caches.l2 / 2 / (KB * size_of::<f32>()) / LINE * LINE).max(LINE)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Caches, columns_in_l2, parse_size};
+    use super::{Caches, block_in_l2, parse_size};
 
     #[test]
     fn sizes_are_read() {
@@ -113,19 +108,14 @@ mod tests {
 
     #[test]
     fn a_block_of_b_fills_half_of_l2() {
-        assert_eq!(
-            columns_in_l2(Caches {
-                l2: 1 << 20,
-                ..Caches::default()
-            }),
-            256
-        );
-        assert_eq!(
-            columns_in_l2(Caches {
-                l2: 1 << 10,
-                ..Caches::default()
-            }),
-            16
-        );
+        let with = |l2| Caches {
+            l2,
+            ..Caches::default()
+        };
+        assert_eq!(block_in_l2(with(1 << 20), 512), (512, 240));
+        assert_eq!(block_in_l2(with(1 << 20), 2500), (2500, 48));
+        assert_eq!(block_in_l2(with(1 << 20), 9999), (2560, 48));
+        assert_eq!(block_in_l2(with(1 << 10), 9999), (512, 48));
+        assert_eq!(block_in_l2(with(1 << 10), 0).0, 1);
     }
 }

@@ -17,7 +17,12 @@
 
 use pulp::Simd;
 
+use crate::isa::prefetch;
 use crate::tensor::LINE;
+
+/// Steps before a row of B that is packed is read that it is asked for: each is in another page of memory, or nearly, and
+/// comes from afar.
+const AHEAD: usize = 48;
 
 /// MR x NP x (16 / LANES) accumulators; `PV` is 16 / LANES.
 pub(super) type Acc<V, const MR: usize, const NP: usize, const PV: usize> = [[[V; PV]; NP]; MR];
@@ -120,6 +125,14 @@ pub(super) fn rows_in_place<
     let mut sum = *acc;
     for (p, row) in b.chunks(stride).take(k).enumerate() {
         let row = &row[..NP * LINE];
+        if PACK
+            && let Some(ahead) = b.get((p + AHEAD) * stride..)
+            && ahead.len() >= NP * LINE
+        {
+            for q in 0..NP {
+                prefetch(&ahead[q * LINE..]);
+            }
+        }
         let mut vectors = [[simd.splat_f32s(0.0); PV]; NP];
         for q in 0..NP {
             let source = &row.as_chunks::<LINE>().0[q];

@@ -8,9 +8,11 @@
 //! shapes, packing, threads and instruction sets cannot change a bit. The error of an element is at most
 //! (512 + k/512 + 2) 2^-24 sum |a| |b|.
 //!
-//! **How.** B is packed into panels of 16 columns ([`Panels`]); a register tile of MR rows of A by one or more panels
-//! runs down the reduction (`microkernel`); the loops round it keep each operand in the cache it should be read from
-//! (`macrokernel`, `blocking`). Overwriting never reads C, which may hold NaN.
+//! **How.** A register tile of MR rows of A by one to three panels of 16 columns of B runs down the reduction
+//! (`microkernel`). It reads B where it lies if that is near (`in_place`); else the first rows of A pack it into panels
+//! ([`Panels`]) as they go, for all others (`alone`). The loops round the tile keep each operand in the cache it should be
+//! read from (`macrokernel`, `columns`, `blocking`). Several threads take rows of C in turn (`product`). Overwriting never
+//! reads C, which may hold NaN.
 
 mod alone;
 mod blocking;
@@ -29,6 +31,7 @@ pub use columns::{ColumnsByPanels, GROUP, Rows};
 pub use epilogue::Epilogue;
 pub use macrokernel::{RowsByPanels, Segment, Sink, Sums};
 pub use pack::{Operand, Panels};
+pub use product::Product;
 pub use sparse::{
     Meanwhile, SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, room_for_lines,
     room_for_rows,
@@ -64,8 +67,29 @@ pub fn gemm(
     c: MatMut<'_>,
     output: Output<'_>,
 ) {
-    let (m, k, n) = (a.rows(), a.cols(), b.cols());
-    assert_eq!(k, b.rows(), "A is {m} x {k}, B is {} x {n}", b.rows());
+    let shape = [a.rows(), a.cols(), b.cols()];
+    check(a, b, shape);
+    check_c(shape, &c, output);
+    product::multiply(isa, threads, a, b, c, output);
+}
+
+/// Whether A is m x k and B is k x n.
+#[track_caller]
+fn check(a: Operand<'_>, b: Operand<'_>, [m, k, n]: [usize; 3]) {
+    let fit = (a.rows(), a.cols(), b.rows(), b.cols()) == (m, k, k, n);
+    assert!(
+        fit,
+        "A is {} x {}, B is {} x {}, for a product of {m} x {k} x {n}",
+        a.rows(),
+        a.cols(),
+        b.rows(),
+        b.cols()
+    );
+}
+
+/// Whether C is m x n, and the bias has n values.
+#[track_caller]
+fn check_c([m, _, n]: [usize; 3], c: &MatMut<'_>, output: Output<'_>) {
     assert_eq!(
         (m, n),
         (c.rows(), c.cols()),
@@ -80,13 +104,6 @@ pub fn gemm(
             "the bias of {n} columns has {} values",
             bias.len()
         );
-    }
-    if m == 0 || n == 0 {
-        return;
-    }
-    match product::threads_that_pay(threads, [m, k, n]) {
-        1 => alone::multiply(isa, a, b, c, output),
-        threads => product::multiply(isa, threads, a, b, c, output),
     }
 }
 

@@ -111,9 +111,17 @@ pub(super) fn pack_into(
                         out[q * k + p] = *line;
                     }
                     if !rest.is_empty() {
+                        // All in one, if there is as much: a copy of some numbers takes as long as many.
+                        let all = b.data()[step * b.row_stride() + first + width - rest.len()..]
+                            .first_chunk::<LINE>();
                         let line = &mut out[lines.len() * k + p];
-                        line[..rest.len()].copy_from_slice(rest);
-                        line[rest.len()..].fill(0.0);
+                        if let Some(all) = all {
+                            *line =
+                                core::array::from_fn(|i| if i < rest.len() { all[i] } else { 0.0 });
+                        } else {
+                            line[..rest.len()].copy_from_slice(rest);
+                            line[rest.len()..].fill(0.0);
+                        }
                     }
                 }
             }
