@@ -58,7 +58,8 @@ impl<K: Sink, const U: usize> WithSimd for SparseColumnsByPanels<'_, K, U> {
         let Some(piece) = self.pieces.iter().find(|piece| piece.a.rows() > 0) else {
             return;
         };
-        if piece.a.is_of_bytes() {
+        // Hidden units are no bytes.
+        if const { U > 1 } && piece.a.is_of_bytes() {
             self.by_lanes(simd, Bytes(piece.a.table()));
         } else {
             self.by_lanes(simd, Floats);

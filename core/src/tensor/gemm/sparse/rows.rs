@@ -62,7 +62,8 @@ impl<const U: usize> WithSimd for SparseRowsByPanels<'_, U> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let a = self.a;
-        if a.is_of_bytes() {
+        // Hidden units are no bytes.
+        if const { U > 1 } && a.is_of_bytes() {
             self.by_lanes(simd, Bytes(a.table()));
         } else {
             self.by_lanes(simd, Floats);
