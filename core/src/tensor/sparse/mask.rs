@@ -4,7 +4,6 @@ use pulp::{Simd, WithSimd};
 
 use super::UNITS;
 use crate::isa::Isa;
-use crate::tensor::LINE;
 
 /// Writes the mask of a row: bit i of the words is set where any of columns U i to U i + U - 1 is not zero, of whatever
 /// sign.
@@ -23,29 +22,55 @@ impl<const U: usize> WithSimd for Mask<'_, U> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (word, row) in self.mask.iter_mut().zip(self.row.chunks(U * UNITS)) {
-            let (lines, rest) = row.as_chunks();
             *word = 0;
-            for (i, line) in lines.iter().enumerate() {
-                *word |= units_of::<U>(line) << (LINE / U * i);
-            }
-            if !rest.is_empty() {
-                let mut last = [0.0; LINE];
-                last[..rest.len()].copy_from_slice(rest);
-                *word |= units_of::<U>(&last) << (LINE / U * lines.len());
+            for (i, columns) in row.chunks(UNITS).enumerate() {
+                *word |= units_of::<U>(columns) << (UNITS / U * i);
             }
         }
     }
 }
 
-/// The bits of the units of a line.
+/// The bits of the units of at most 64 columns.
 #[inline(always)]
-fn units_of<const U: usize>(numbers: &[f32; LINE]) -> u64 {
-    // As wide as the numbers, so that it is done in a vector or two.
-    let mut bits = [0_u32; LINE];
-    for ((place, bit), x) in bits.iter_mut().enumerate().zip(numbers) {
-        *bit = u32::from(x.to_bits() << 1 != 0) << (place / U);
+fn units_of<const U: usize>(columns: &[f32]) -> u64 {
+    // A byte for each column first, which is done in vectors.
+    let mut bytes = [0_u8; UNITS];
+    if let Some(columns) = columns.first_chunk() {
+        is_not_zero(columns, &mut bytes);
+    } else {
+        let mut padded = [0.0; UNITS];
+        padded[..columns.len()].copy_from_slice(columns);
+        is_not_zero(&padded, &mut bytes);
     }
-    u64::from(bits.iter().fold(0, |set, bit| set | bit))
+    let eights = bytes.as_chunks().0.iter();
+    let bits = eights.rev().fold(0, |bits, eight| {
+        // Byte i of the eight goes to bit 56 + i: no two products meet.
+        let first = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits << 8 | first
+    });
+    if U == 1 {
+        bits
+    } else {
+        halves(bits | bits >> 1)
+    }
+}
+
+#[inline(always)]
+fn is_not_zero(columns: &[f32; UNITS], bytes: &mut [u8; UNITS]) {
+    for (byte, x) in bytes.iter_mut().zip(columns) {
+        *byte = u8::from(x.to_bits() << 1 != 0);
+    }
+}
+
+/// The even bits, side by side (Warren, section 7-4).
+#[inline(always)]
+fn halves(bits: u64) -> u64 {
+    let mut bits = bits & 0x5555_5555_5555_5555;
+    bits = (bits | bits >> 1) & 0x3333_3333_3333_3333;
+    bits = (bits | bits >> 2) & 0x0f0f_0f0f_0f0f_0f0f;
+    bits = (bits | bits >> 4) & 0x00ff_00ff_00ff_00ff;
+    bits = (bits | bits >> 8) & 0x0000_ffff_0000_ffff;
+    (bits | bits >> 16) & 0x0000_0000_ffff_ffff
 }
 
 /// Bit j of word i becomes bit i of word j.
