@@ -48,19 +48,24 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.iter().map(|&byte| table[usize::from(byte)]).collect()
 }
 
-/// The rows of a row-major matrix of `cols` columns, kept as bytes and as floats, turned.
-fn rows_of<const U: usize>(isa: Isa, a: &[u8], cols: usize) -> [SparseRows<U>; 2] {
+/// The rows of a row-major matrix of `cols` columns, turned: kept as floats, and in pairs as bytes too.
+fn rows_of<const U: usize>(isa: Isa, a: &[u8], cols: usize) -> Vec<SparseRows<U>> {
     let rows = a.len() / cols;
-    let mut kept = [
-        SparseRows::of_bytes(rows, cols, table()),
-        SparseRows::of_floats(rows, cols),
-    ];
+    let mut kept = vec![SparseRows::of_floats(rows, cols)];
+    if U > 1 {
+        kept.push(SparseRows::of_bytes(rows, cols, table()));
+    }
     let mut mask = vec![0; cols.div_ceil(U * UNITS)];
     for row in a.chunks(cols) {
         let numbers = floats(row);
         mask_of::<U>(isa, &numbers, &mut mask);
-        kept[0].push_bytes(row, &mask);
-        kept[1].push_floats(&numbers, &mask, |_, part, kept| kept.copy_from_slice(part));
+        for rows in &mut kept {
+            if rows.is_of_bytes() {
+                rows.push_bytes(row, &mask);
+            } else {
+                rows.push_floats(&numbers, &mask, |_, part, kept| kept.copy_from_slice(part));
+            }
+        }
     }
     for rows in &mut kept {
         rows.turn(isa);
@@ -213,10 +218,8 @@ fn columns_by_panels<const U: usize>() {
         let want = gemm_chain([m, n, k], |i, p| a[p * m + i], |p, j| b[p * n + j], None);
         for cuts in [vec![0, k], vec![0, k / 3, k / 3, k]] {
             let lines = panels(&b, n, &cuts);
-            for (isa, kind) in Isa::available()
-                .into_iter()
-                .flat_map(|isa| [(isa, 0), (isa, 1)])
-            {
+            let kinds = |isa: Isa| (0..U).map(move |kind| (isa, kind));
+            for (isa, kind) in Isa::available().into_iter().flat_map(kinds) {
                 let rows: Vec<_> = cuts
                     .windows(2)
                     .map(|cut| rows_of::<U>(isa, &bytes[cut[0] * m..cut[1] * m], m))

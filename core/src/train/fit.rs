@@ -1,7 +1,7 @@
 //! A fit from its settings to its history: room is made, the team runs ([`Run::epochs`]), the network gets the weights.
 
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 use std::time::Instant;
 
 use super::block::Block;
@@ -143,6 +143,7 @@ fn plan<'a>(
         stop: AtomicBool::new(false),
         cut: AtomicBool::new(false),
         keep: AtomicBool::new(false),
+        words: [AtomicU8::new(0), AtomicU8::new(0)],
         steps: AtomicUsize::new(0),
     })
 }

@@ -17,6 +17,7 @@ mod layer_rows;
 mod leader;
 mod mask;
 mod memory;
+mod pace;
 mod run;
 mod schedule;
 mod share;

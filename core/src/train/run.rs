@@ -6,13 +6,16 @@
 //! 2. computes the weight gradients of its share over all rows, and after the last part the step (it writes its share
 //!    and reads all blocks); barrier.
 //!
+//! Where a step is so small that this does not pay, the leader does it for all ([`Pace`](super::pace::Pace)).
+//!
 //! No gradient is summed across threads, and an element's chain of additions runs over the rows in the order of the
 //! batch, so the number of threads cannot change a bit. The locks are never waited for: the barriers keep readers and
 //! writers apart, the locks only prove it.
 //!
 //! The leader, member 0, is the calling thread: it shuffles, adds up losses, and talks to the callbacks.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::block::Block;
@@ -20,6 +23,7 @@ use super::drawn::DrawnMasks;
 use super::given::Source;
 use super::leader::Leader;
 use super::mask::Draw;
+use super::pace::{Pace, STRETCH, Word};
 use super::share::{Lesson, Part, Scratch, Share};
 use super::skipped::all_skipped;
 use super::snapshot::Start;
@@ -62,6 +66,9 @@ pub(super) struct Run<'a> {
     /// word before the last member has looked whether this one was given.)
     pub(super) cut: AtomicBool,
     pub(super) keep: AtomicBool,
+    /// The leader's [`Word`] about a stretch of steps, of every other one: it may give the next before the last member has
+    /// heard the one before.
+    pub(super) words: [AtomicU8; 2],
     pub(super) steps: AtomicUsize,
 }
 
@@ -91,8 +98,8 @@ impl Run<'_> {
         let sparse = skipping || self.non_zeros[0].is_some();
         let mut scratch = Scratch::new(batch, member.size(), sparse);
         let rows = self.rows;
-        // What is held of every member of a large team is much beside a step on a single row.
-        let alone = member.size() == 1;
+        let lone = member.size() == 1;
+        let (mut pace, mut stretch) = (Pace::new(), 0);
         let mut step = start.steps(rows.div_ceil(self.batch_size));
         for epoch in start.epoch..=self.epochs {
             if let Some(leader) = &mut leader {
@@ -102,42 +109,39 @@ impl Run<'_> {
             if let Some(leader) = &mut leader {
                 leader.save_if_due(self);
             }
-            for first in (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size) {
-                step += 1;
-                let batch = first..rows.min(first + self.batch_size);
-                for from in batch.clone().step_by(KB) {
-                    let to = batch.end.min(from + KB);
-                    let in_batch = from - batch.start;
-                    if alone {
-                        self.rows_phase::<1>(member, epoch, from..to, in_batch);
-                    } else {
-                        self.rows_phase::<MOST_THREADS>(member, epoch, from..to, in_batch);
-                    }
-                    member.wait()?;
-                    let part = Part {
-                        first: from == batch.start,
-                        last: to == batch.end,
+            pace.pause();
+            let mut members = member.index()..member.index() + 1;
+            let firsts = (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size);
+            for (steps, first) in firsts.enumerate() {
+                if steps % STRETCH == 0 && !lone {
+                    let word = leader.is_some().then(|| pace.next());
+                    members = match (self.hear(member, &mut stretch, word)?, leader.is_some()) {
+                        (Word::Together, _) => member.index()..member.index() + 1,
+                        (Word::Alone, true) => 0..member.size(),
+                        (Word::Alone, false) => 0..0,
+                        (Word::Stop, _) => return Ok(()),
                     };
-                    if let Some(leader) = &mut leader {
-                        leader.collect(self, epoch, part);
-                        if part.last {
-                            leader.draw_masks(self, batch.end);
-                        }
+                }
+                step += 1;
+                if members.is_empty() {
+                    continue;
+                }
+                let batch = first..rows.min(first + self.batch_size);
+                let at = (epoch, step, batch.clone());
+                if self.step(member, &members, at, &mut leader, &mut scratch)? {
+                    if members.len() == member.size() {
+                        // The others wait to hear of the next stretch, or the end of the epoch.
+                        self.hear(member, &mut stretch, Some(Word::Stop))?;
                     }
-                    if alone {
-                        self.weights_phase::<1>(member, step, batch.len(), part, &mut scratch);
-                    } else {
-                        let (len, scratch) = (batch.len(), &mut scratch);
-                        self.weights_phase::<MOST_THREADS>(member, step, len, part, scratch);
-                    }
-                    member.wait()?;
-                    if self.stop.load(Ordering::Acquire) {
-                        return Ok(());
-                    }
+                    return Ok(());
                 }
                 if let Some(leader) = &mut leader {
                     leader.after_step(self, epoch, batch.end);
                 }
+            }
+            let word = leader.is_some().then_some(Word::Together);
+            if self.hear(member, &mut stretch, word)? == Word::Stop {
+                return Ok(());
             }
             if let Some(leader) = &mut leader {
                 leader.rows_done();
@@ -164,15 +168,83 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// `part` of the epoch's rows, which begins that many rows into its batch.
-    fn rows_phase<const N: usize>(
+    /// One step on a batch of the epoch's rows, by all members or by one for all `members`; whether the run stops.
+    fn step(
         &self,
         member: &Member<'_>,
+        members: &Range<usize>,
+        (epoch, step, batch): (usize, usize, Range<usize>),
+        leader: &mut Option<&mut Leader<'_, '_>>,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Broken> {
+        // What is held of every member of a large team is much beside a step on a single row.
+        let lone = member.size() == 1;
+        let together = members.len() < member.size();
+        for from in batch.clone().step_by(KB) {
+            let to = batch.end.min(from + KB);
+            let in_batch = from - batch.start;
+            for index in members.clone() {
+                if lone {
+                    self.rows_phase::<1>(index, epoch, from..to, in_batch);
+                } else {
+                    self.rows_phase::<MOST_THREADS>(index, epoch, from..to, in_batch);
+                }
+            }
+            if together {
+                member.wait()?;
+            }
+            let part = Part {
+                first: from == batch.start,
+                last: to == batch.end,
+            };
+            if let Some(leader) = leader {
+                leader.collect(self, epoch, part);
+                if part.last {
+                    leader.draw_masks(self, batch.end);
+                }
+            }
+            for index in members.clone() {
+                if lone {
+                    self.weights_phase::<1>(index, step, batch.len(), part, scratch);
+                } else {
+                    self.weights_phase::<MOST_THREADS>(index, step, batch.len(), part, scratch);
+                }
+            }
+            if together {
+                member.wait()?;
+            }
+            if self.stop.load(Ordering::Acquire) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits for all to hear the leader's word about the next stretch of steps, of which `stretch` have been.
+    fn hear(
+        &self,
+        member: &Member<'_>,
+        stretch: &mut usize,
+        word: Option<Word>,
+    ) -> Result<Word, Broken> {
+        *stretch += 1;
+        let place = &self.words[*stretch % 2];
+        if let Some(word) = word {
+            place.store(word as u8, Ordering::Release);
+        }
+        member.wait()?;
+        Ok(Word::of(place.load(Ordering::Acquire)))
+    }
+
+    /// What member `index` does with `part` of the epoch's rows, which begins that many rows into its batch.
+    fn rows_phase<const N: usize>(
+        &self,
+        index: usize,
         epoch: usize,
-        part: std::ops::Range<usize>,
+        part: Range<usize>,
         in_batch: usize,
     ) {
-        let own = team::share(part.len(), 4, member.index(), member.size());
+        let own = team::share(part.len(), 4, index, self.blocks.len());
         let position = part.start + own.start;
         let shares = read_all::<_, N>(&self.shares);
         let order = read(&self.order);
@@ -189,19 +261,20 @@ impl Run<'_> {
             masks: masks.as_deref(),
         };
         let source = source(self.train, self.non_zeros[0].as_ref());
-        write(&self.blocks[member.index()]).meet(&shares, &source, [indices, next], draw);
+        write(&self.blocks[index]).meet(&shares, &source, [indices, next], draw);
     }
 
+    /// What member `index` does with the weights of its share.
     fn weights_phase<const N: usize>(
         &self,
-        member: &Member<'_>,
+        index: usize,
         step: usize,
         batch: usize,
         part: Part,
         scratch: &mut Scratch,
     ) {
         let blocks = read_all::<_, N>(&self.blocks);
-        let mut share = write(&self.shares[member.index()]);
+        let mut share = write(&self.shares[index]);
         let factor = match self.reduction {
             Reduction::Mean => 1.0 / batch as f32,
             Reduction::Sum => 1.0,
@@ -217,7 +290,7 @@ impl Run<'_> {
             part,
             weight_step: update(1.0, self.penalty),
             bias_step: update(1.0, Penalty::default()),
-            sparse: sparse.as_ref().map(|pieces| &pieces[..member.size()]),
+            sparse: sparse.as_ref().map(|pieces| &pieces[..self.shares.len()]),
             scratch,
         };
         for l in 0..self.layers {
@@ -235,8 +308,8 @@ impl Run<'_> {
                 lesson.bias_step = update(rate, Penalty::default());
             }
             let skipping = read_pieces::<_, N>(&blocks, |block| block.skipping_piece(l));
-            let skipping = skipping.as_ref().map(|pieces| &pieces[..member.size()]);
-            let pieces = (&pieces[..member.size()], skipping);
+            let skipping = skipping.as_ref().map(|pieces| &pieces[..self.shares.len()]);
+            let pieces = (&pieces[..self.shares.len()], skipping);
             share.learn(self.isa, l, pieces, &mut lesson);
         }
     }

@@ -76,7 +76,11 @@ impl<const U: usize> SparseRows<U> {
     }
 
     /// No row yet, and room for `rows` rows of bytes that stand for these numbers.
+    ///
+    /// # Panics
+    /// Where units are of one column: for those there are no kernels.
     pub fn of_bytes(rows: usize, columns: usize, table: [f32; 256]) -> Self {
+        assert!(U > 1, "bytes in units of one column");
         let mut made = Self::without_strips(rows, columns);
         made.bytes = vec![StripRow([[0; U]; UNITS]); GROUP * made.strips(rows)];
         made.table = Box::new(table);

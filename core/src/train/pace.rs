@@ -1,0 +1,154 @@
+//! Whether all members of a team work on a step, or the leader does the work of all: a choice that changes no bit.
+//!
+//! A small step pays for a second thread only where the cores are near each other and nobody else wants one. Neither can be
+//! known beforehand, nor does it stay as it is, so both ways are timed, by stretches of some steps: the one that was
+//! faster goes on, and the other is tried again after a while, which doubles as long as it loses, or at once when a stretch
+//! has become much slower than others before it.
+
+use std::time::Instant;
+
+/// Steps between two looks at the clock.
+pub(super) const STRETCH: usize = 32;
+
+/// Seconds of a step from which on all members work, and nothing is tried.
+const LONG: f64 = 0.5e-3;
+
+/// Stretches of a trial; the last one counts, as the first finds the caches full of something else.
+const TRIAL: usize = 2;
+
+/// Stretches between trials, at first and at most.
+const SOON: usize = 128;
+const LATE: usize = 4096;
+
+/// By how much a stretch is slower than the best for the other way to be tried at once.
+const SUSPICIOUS: f64 = 1.5;
+
+/// What the leader says of a stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// All work on its steps,
+    Together,
+    /// or the leader does,
+    Alone,
+    /// or there is none.
+    Stop,
+}
+
+impl Word {
+    /// The word that is that number.
+    pub(super) fn of(number: u8) -> Self {
+        [Self::Together, Self::Alone, Self::Stop][usize::from(number)]
+    }
+}
+
+/// The choice, and what it was made from.
+#[derive(Debug)]
+pub(super) struct Pace {
+    alone: bool,
+    /// Seconds of a step when all work, and when the leader does: the last that counted.
+    seconds: [Option<f64>; 2],
+    begun: Option<Instant>,
+    /// Stretches of this way since the other was left.
+    stretches: usize,
+    /// Stretches until the other way is tried, and what that was the last time.
+    until_trial: usize,
+    pause: usize,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self {
+            alone: false,
+            seconds: [None; 2],
+            begun: None,
+            stretches: 0,
+            until_trial: TRIAL,
+            pause: SOON,
+        }
+    }
+
+    /// Who works in the stretch that begins; one of [`STRETCH`] steps has ended, if it is not the first.
+    pub(super) fn next(&mut self) -> Word {
+        let now = Instant::now();
+        if let Some(begun) = self.begun.replace(now) {
+            self.stretch(now.duration_since(begun).as_secs_f64() / STRETCH as f64);
+        }
+        if self.alone {
+            Word::Alone
+        } else {
+            Word::Together
+        }
+    }
+
+    /// Nothing is known of the time until the next stretch begins.
+    pub(super) fn pause(&mut self) {
+        self.begun = None;
+    }
+
+    /// A stretch has ended, whose steps took so long.
+    fn stretch(&mut self, step: f64) {
+        self.stretches += 1;
+        if self.stretches < TRIAL {
+            return;
+        }
+        let (own, other) = (usize::from(self.alone), usize::from(!self.alone));
+        let before = self.seconds[own].replace(step);
+        if !self.alone && step > LONG {
+            return;
+        }
+        self.until_trial = self.until_trial.saturating_sub(1);
+        match self.seconds[other] {
+            // A trial that is lost.
+            Some(seconds) if self.stretches == TRIAL && seconds < step => {
+                self.pause = (2 * self.pause).min(LATE);
+                self.turn();
+            }
+            // One that is won.
+            Some(_) if self.stretches == TRIAL => self.pause = SOON,
+            _ if before.is_some_and(|before| step > SUSPICIOUS * before) => {
+                self.pause = SOON;
+                self.turn();
+            }
+            _ if self.until_trial == 0 => self.turn(),
+            _ => {}
+        }
+    }
+
+    fn turn(&mut self) {
+        self.alone = !self.alone;
+        self.stretches = 0;
+        self.until_trial = self.pause;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONG, Pace, SOON};
+
+    /// How many of so many stretches the leader works alone, and whether it does at the end.
+    fn run(pace: &mut Pace, stretches: usize, together: f64, alone: f64) -> (usize, bool) {
+        let mut count = 0;
+        for _ in 0..stretches {
+            count += usize::from(pace.alone);
+            pace.stretch(if pace.alone { alone } else { together });
+        }
+        (count, pace.alone)
+    }
+
+    #[test]
+    fn the_faster_way_goes_on_and_the_other_is_tried_now_and_then() {
+        let mut pace = Pace::new();
+        let (count, alone) = run(&mut pace, 10 * SOON, 20e-6, 30e-6);
+        assert!((2..=10).contains(&count) && !alone, "{count}");
+        // The cores move apart: that is seen at once, and that they are together again after a while.
+        let (count, alone) = run(&mut pace, SOON, 50e-6, 30e-6);
+        assert!(count >= SOON - 5 && alone, "{count}");
+        let (_, alone) = run(&mut pace, 2 * SOON, 20e-6, 30e-6);
+        assert!(!alone);
+        let mut pace = Pace::new();
+        let (count, alone) = run(&mut pace, 10 * SOON, 40e-6, 30e-6);
+        assert!(count >= 9 * SOON && alone, "{count}");
+        let mut pace = Pace::new();
+        assert_eq!(run(&mut pace, SOON, 2.0 * LONG, LONG), (0, false));
+    }
+}
