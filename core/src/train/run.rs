@@ -177,17 +177,16 @@ impl Run<'_> {
         leader: &mut Option<&mut Leader<'_, '_>>,
         scratch: &mut Scratch,
     ) -> Result<bool, Broken> {
-        // What is held of every member of a large team is much beside a step on a single row.
-        let lone = member.size() == 1;
         let together = members.len() < member.size();
         for from in batch.clone().step_by(KB) {
             let to = batch.end.min(from + KB);
             let in_batch = from - batch.start;
             for index in members.clone() {
-                if lone {
-                    self.rows_phase::<1>(index, epoch, from..to, in_batch);
-                } else {
-                    self.rows_phase::<MOST_THREADS>(index, epoch, from..to, in_batch);
+                // What is held of every member of a large team is much beside a small step.
+                match member.size() {
+                    1 => self.rows_phase::<1>(index, epoch, from..to, in_batch),
+                    2..=4 => self.rows_phase::<4>(index, epoch, from..to, in_batch),
+                    _ => self.rows_phase::<MOST_THREADS>(index, epoch, from..to, in_batch),
                 }
             }
             if together {
@@ -204,10 +203,11 @@ impl Run<'_> {
                 }
             }
             for index in members.clone() {
-                if lone {
-                    self.weights_phase::<1>(index, step, batch.len(), part, scratch);
-                } else {
-                    self.weights_phase::<MOST_THREADS>(index, step, batch.len(), part, scratch);
+                let len = batch.len();
+                match member.size() {
+                    1 => self.weights_phase::<1>(index, step, len, part, scratch),
+                    2..=4 => self.weights_phase::<4>(index, step, len, part, scratch),
+                    _ => self.weights_phase::<MOST_THREADS>(index, step, len, part, scratch),
                 }
             }
             if together {
