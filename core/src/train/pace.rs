@@ -13,8 +13,11 @@ pub(super) const STRETCH: usize = 32;
 /// Seconds of a step from which on all members work, and nothing is tried.
 const LONG: f64 = 0.5e-3;
 
-/// Stretches of a trial; the last one counts, as the first finds the caches full of something else.
-const TRIAL: usize = 2;
+/// A way counts when so many stretches of it have passed, for the caches to be full of what it needs,
+const FIRST: usize = 2;
+
+/// and of all together so many seconds: threads may begin on one core, and are not moved apart at once.
+const SETTLING: f64 = 0.06;
 
 /// Stretches between trials, at first and at most.
 const SOON: usize = 128;
@@ -28,8 +31,10 @@ const SUSPICIOUS: f64 = 1.5;
 pub(super) enum Word {
     /// All work on its steps,
     Together,
-    /// or the leader does,
+    /// or the leader does, and the others sleep,
     Alone,
+    /// or the leader does, and the others wait at every barrier as before: a sleeper may wake on another core.
+    Tried,
     /// or there is none.
     Stop,
 }
@@ -37,7 +42,7 @@ pub(super) enum Word {
 impl Word {
     /// The word that is that number.
     pub(super) fn of(number: u8) -> Self {
-        [Self::Together, Self::Alone, Self::Stop][usize::from(number)]
+        [Self::Together, Self::Alone, Self::Tried, Self::Stop][usize::from(number)]
     }
 }
 
@@ -48,8 +53,10 @@ pub(super) struct Pace {
     /// Seconds of a step when all work, and when the leader does: the last that counted.
     seconds: [Option<f64>; 2],
     begun: Option<Instant>,
-    /// Stretches of this way since the other was left.
+    /// Stretches and seconds of this way since the other was left, and whether it is but tried.
     stretches: usize,
+    spent: f64,
+    is_trial: bool,
     /// Stretches until the other way is tried, and what that was the last time.
     until_trial: usize,
     pause: usize,
@@ -62,7 +69,9 @@ impl Pace {
             seconds: [None; 2],
             begun: None,
             stretches: 0,
-            until_trial: TRIAL,
+            spent: 0.0,
+            is_trial: false,
+            until_trial: 1,
             pause: SOON,
         }
     }
@@ -73,10 +82,10 @@ impl Pace {
         if let Some(begun) = self.begun.replace(now) {
             self.stretch(now.duration_since(begun).as_secs_f64() / STRETCH as f64);
         }
-        if self.alone {
-            Word::Alone
-        } else {
-            Word::Together
+        match (self.alone, self.is_trial) {
+            (false, _) => Word::Together,
+            (true, false) => Word::Alone,
+            (true, true) => Word::Tried,
         }
     }
 
@@ -88,7 +97,8 @@ impl Pace {
     /// A stretch has ended, whose steps took so long.
     fn stretch(&mut self, step: f64) {
         self.stretches += 1;
-        if self.stretches < TRIAL {
+        self.spent += step * STRETCH as f64;
+        if self.stretches < FIRST || !self.alone && self.spent < SETTLING {
             return;
         }
         let (own, other) = (usize::from(self.alone), usize::from(!self.alone));
@@ -96,27 +106,31 @@ impl Pace {
         if !self.alone && step > LONG {
             return;
         }
-        self.until_trial = self.until_trial.saturating_sub(1);
-        match self.seconds[other] {
-            // A trial that is lost.
-            Some(seconds) if self.stretches == TRIAL && seconds < step => {
+        if std::mem::take(&mut self.is_trial) {
+            if self.seconds[other].is_some_and(|seconds| seconds < step) {
                 self.pause = (2 * self.pause).min(LATE);
                 self.turn();
-            }
-            // One that is won.
-            Some(_) if self.stretches == TRIAL => self.pause = SOON,
-            _ if before.is_some_and(|before| step > SUSPICIOUS * before) => {
+            } else {
                 self.pause = SOON;
-                self.turn();
+                self.until_trial = SOON;
             }
-            _ if self.until_trial == 0 => self.turn(),
-            _ => {}
+            return;
+        }
+        let is_suspicious = before.is_some_and(|before| step > SUSPICIOUS * before);
+        self.until_trial = self.until_trial.saturating_sub(1);
+        if is_suspicious || self.until_trial == 0 {
+            if is_suspicious {
+                self.pause = SOON;
+            }
+            self.turn();
+            self.is_trial = true;
         }
     }
 
+    /// Goes over to the other way.
     fn turn(&mut self) {
         self.alone = !self.alone;
-        self.stretches = 0;
+        (self.stretches, self.spent) = (0, 0.0);
         self.until_trial = self.pause;
     }
 }
@@ -143,11 +157,11 @@ mod tests {
         // The cores move apart: that is seen at once, and that they are together again after a while.
         let (count, alone) = run(&mut pace, SOON, 50e-6, 30e-6);
         assert!(count >= SOON - 5 && alone, "{count}");
-        let (_, alone) = run(&mut pace, 2 * SOON, 20e-6, 30e-6);
+        let (_, alone) = run(&mut pace, 3 * SOON, 20e-6, 30e-6);
         assert!(!alone);
         let mut pace = Pace::new();
         let (count, alone) = run(&mut pace, 10 * SOON, 40e-6, 30e-6);
-        assert!(count >= 9 * SOON && alone, "{count}");
+        assert!(count >= 8 * SOON && alone, "{count}");
         let mut pace = Pace::new();
         assert_eq!(run(&mut pace, SOON, 2.0 * LONG, LONG), (0, false));
     }

@@ -110,26 +110,29 @@ impl Run<'_> {
                 leader.save_if_due(self);
             }
             pace.pause();
-            let mut members = member.index()..member.index() + 1;
+            let (mut members, mut attended) = (member.index()..member.index() + 1, true);
             let firsts = (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size);
             for (steps, first) in firsts.enumerate() {
                 if steps % STRETCH == 0 && !lone {
                     let word = leader.is_some().then(|| pace.next());
-                    members = match (self.hear(member, &mut stretch, word)?, leader.is_some()) {
+                    let word = self.hear(member, &mut stretch, word)?;
+                    members = match (word, leader.is_some()) {
                         (Word::Together, _) => member.index()..member.index() + 1,
-                        (Word::Alone, true) => 0..member.size(),
-                        (Word::Alone, false) => 0..0,
+                        (Word::Alone | Word::Tried, true) => 0..member.size(),
+                        (Word::Alone | Word::Tried, false) => 0..0,
                         (Word::Stop, _) => return Ok(()),
                     };
+                    attended = word != Word::Alone;
                 }
                 step += 1;
-                if members.is_empty() {
+                if members.is_empty() && !attended {
                     continue;
                 }
                 let batch = first..rows.min(first + self.batch_size);
                 let at = (epoch, step, batch.clone());
-                if self.step(member, &members, at, &mut leader, &mut scratch)? {
-                    if members.len() == member.size() {
+                let (members, by) = (&members, attended.then_some(member));
+                if self.step(by, members, at, &mut leader, &mut scratch)? {
+                    if !attended {
                         // The others wait to hear of the next stretch, or the end of the epoch.
                         self.hear(member, &mut stretch, Some(Word::Stop))?;
                     }
@@ -168,30 +171,29 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One step on a batch of the epoch's rows, by all members or by one for all `members`; whether the run stops.
+    /// What is done for `members` in one step on a batch of the epoch's rows, by all of the team if there is a member to
+    /// meet the others as; whether the run stops.
     fn step(
         &self,
-        member: &Member<'_>,
+        member: Option<&Member<'_>>,
         members: &Range<usize>,
         (epoch, step, batch): (usize, usize, Range<usize>),
         leader: &mut Option<&mut Leader<'_, '_>>,
         scratch: &mut Scratch,
     ) -> Result<bool, Broken> {
-        let together = members.len() < member.size();
+        let meet = || member.map_or(Ok(()), Member::wait);
         for from in batch.clone().step_by(KB) {
             let to = batch.end.min(from + KB);
             let in_batch = from - batch.start;
             for index in members.clone() {
                 // What is held of every member of a large team is much beside a small step.
-                match member.size() {
+                match self.blocks.len() {
                     1 => self.rows_phase::<1>(index, epoch, from..to, in_batch),
                     2..=4 => self.rows_phase::<4>(index, epoch, from..to, in_batch),
                     _ => self.rows_phase::<MOST_THREADS>(index, epoch, from..to, in_batch),
                 }
             }
-            if together {
-                member.wait()?;
-            }
+            meet()?;
             let part = Part {
                 first: from == batch.start,
                 last: to == batch.end,
@@ -204,15 +206,13 @@ impl Run<'_> {
             }
             for index in members.clone() {
                 let len = batch.len();
-                match member.size() {
+                match self.blocks.len() {
                     1 => self.weights_phase::<1>(index, step, len, part, scratch),
                     2..=4 => self.weights_phase::<4>(index, step, len, part, scratch),
                     _ => self.weights_phase::<MOST_THREADS>(index, step, len, part, scratch),
                 }
             }
-            if together {
-                member.wait()?;
-            }
+            meet()?;
             if self.stop.load(Ordering::Acquire) {
                 return Ok(true);
             }
