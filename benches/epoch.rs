@@ -95,7 +95,7 @@ const SETTINGS: [Setting; 6] = [
         hidden: Hidden::Relu,
         rule: Rule::Adam,
         batch: 128,
-        rows: 12_800,
+        rows: 60_000,
         naive_rows: 128,
     },
 ];
