@@ -1,14 +1,16 @@
-//! The products of `macrokernel` where most of A is zero, as images, one-hot columns and counts are.
+//! The products of `macrokernel` where much of A is zero: images, one-hot columns, counts, and the outputs and gradients
+//! of hidden units.
 //!
 //! A term whose factor from A is zero adds a zero to its chain, which changes nothing but, perhaps, the sign of a zero:
 //! and the sum of a block is added to +0 before it is stored, so that no sign is left of it. The bits are those of the
 //! dense products, as long as B is finite. Where it is not (0 times infinity is not 0), they still depend on nothing but
-//! A and B: every pair of zeros is skipped, however the work is split.
+//! A and B: every unit of zeros is skipped, however the work is split. (A unit is a pair of columns, or one: see
+//! [`sparse`](crate::tensor::sparse).)
 //!
-//! Both kernels broadcast the numbers of a pair of columns of A, each for NP panels of B, whose sums stay in registers.
+//! Both kernels broadcast the numbers of a unit of A, each for NP panels of B, whose sums stay in registers.
 //! [`SparseRowsByPanels`] takes a strip of columns of A for many rows at a time, whose part of B then is in the first-level
-//! cache, and two rows side by side: the chain of one alone would wait for its last sum. [`SparseColumnsByPanels`] takes a
-//! pair of columns at a time, for all rows, of which the NP panels of B are copied side by side into that cache. Where all
+//! cache, and two rows side by side: the chain of one alone would wait for its last sum. [`SparseColumnsByPanels`] takes two
+//! columns at a time, for all rows, of which the NP panels of B are copied side by side into that cache. Where all
 //! that becomes of the product is an addition, it takes only the pairs that are not zero.
 
 mod columns;
