@@ -63,6 +63,11 @@ fn status(name: &str) -> Option<usize> {
 fn fits_leave_nothing_behind_and_do_not_disturb_each_other() {
     let data = greatest_of(24, 6, 4, 1);
     let alone: Vec<_> = (0..16).map(|seed| fit(&data, seed, 2)).collect();
+    // The harness may still be busy with the test that is left out: a block of its messages is 11 KB. It has the time of
+    // two thousand fits.
+    for round in 0..2000 {
+        fit(&data, round % 16, 1);
+    }
 
     // Ten thousand fits.
     let (held, resident) = (meter::held(), status("VmRSS"));
