@@ -6,7 +6,7 @@
 //! 2. computes the weight gradients of its share over all rows, and after the last part the step (it writes its share
 //!    and reads all blocks); barrier.
 //!
-//! Where a step is so small that this does not pay, the leader does it for all ([`Pace`](super::pace::Pace)).
+//! Where a step is so small that this does not pay, the leader does it for all ([`Pace`]).
 //!
 //! No gradient is summed across threads, and an element's chain of additions runs over the rows in the order of the
 //! batch, so the number of threads cannot change a bit. The locks are never waited for: the barriers keep readers and

@@ -1,6 +1,6 @@
 //! Rows of which most numbers are zero, for the products that skip zeros.
 //!
-//! The numbers stay where they would be without that, in [`Strip`]s, and a mask of bits tells which are not zero: a set bit
+//! The numbers stay where they would be without that, in strips, and a mask of bits tells which are not zero: a set bit
 //! costs a kernel three cheap instructions, a list of places costs memory, and making it over again by columns far more.
 //! So many columns as U share a bit, set where any of them is not zero: two of inputs, because neighbours are often zero in
 //! the same rows (strokes of pixels); of the outputs of hidden units, where it is not so, each has its own. Here such
