@@ -4,6 +4,34 @@
 use mlp_core::{Activation, Adam, Dataset, Inputs, Isa, Matrix, Network, Optimizer, Sgd, Trainer};
 use oracle::rng::Rng;
 
+/// How a fit is set: batches of so many rows, and the share that is dropped.
+type Setting = (Optimizer, (usize, f32));
+
+/// All weights, and the loss of the last epoch.
+type Outcome = (Vec<u32>, u64);
+
+fn bits(network: &Network) -> Vec<u32> {
+    let weights = network.layers().iter();
+    let weights = weights.flat_map(|layer| layer.weight().to_vec());
+    weights.map(f32::to_bits).collect()
+}
+
+/// Whatever the threads and the instruction set.
+fn assert_one_result(
+    settings: &[Setting],
+    train: impl Fn(Isa, usize, Optimizer, (usize, f32)) -> Outcome,
+) {
+    for &(optimizer, batch) in settings {
+        let want = train(Isa::SCALAR, 1, optimizer, batch);
+        for isa in Isa::available() {
+            for threads in [1, 2, 3, 8] {
+                let have = train(isa, threads, optimizer, batch);
+                assert!(have == want, "{isa}, {threads} threads, {batch:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn training_on_sparse_inputs_is_the_same_on_any_threads() {
     let mut rng = Rng::new(13);
@@ -40,31 +68,17 @@ fn training_on_sparse_inputs_is_the_same_on_any_threads() {
             .threads_exactly(threads)
             .fit(&mut network, &data, None)
             .expect("it trains");
-        let weights: Vec<u32> = network
-            .layers()
-            .iter()
-            .flat_map(|layer| layer.weight().to_vec())
-            .map(f32::to_bits)
-            .collect();
-        (weights, history.epochs[2].loss.to_bits())
+        (bits(&network), history.epochs[2].loss.to_bits())
     };
     // Plain descent adds to the weights in place; a step on one row does so by a kernel of its own.
-    let settings: [(Optimizer, (usize, f32)); 5] = [
+    let settings: [Setting; 5] = [
         (Adam::new(0.01).into(), (32, 0.1)),
         (Adam::new(0.01).into(), (75, 0.0)),
         (Sgd::new(0.01).into(), (32, 0.1)),
         (Sgd::new(0.01).into(), (1, 0.0)),
         (Sgd::new(0.01).ema(0.9).into(), (1, 0.1)),
     ];
-    for (optimizer, batch) in settings {
-        let want = train(Isa::SCALAR, 1, optimizer, batch);
-        for isa in Isa::available() {
-            for threads in [1, 2, 3, 8] {
-                let have = train(isa, threads, optimizer, batch);
-                assert!(have == want, "{isa}, {threads} threads, {batch:?}");
-            }
-        }
-    }
+    assert_one_result(&settings, train);
 }
 
 /// Zeros of the hidden units are skipped where their layers are large.
@@ -91,26 +105,13 @@ fn training_with_hidden_zeros_is_the_same_on_any_threads() {
             .threads_exactly(threads)
             .fit(&mut network, &data, Some(&data))
             .expect("it trains");
-        let weights = network.layers().iter();
-        let weights: Vec<u32> = weights
-            .flat_map(|layer| layer.weight().to_vec())
-            .map(f32::to_bits)
-            .collect();
-        (weights, history.epochs[1].loss.to_bits())
+        (bits(&network), history.epochs[1].loss.to_bits())
     };
-    let settings: [(Optimizer, (usize, f32)); 3] = [
+    let settings: [Setting; 3] = [
         (Adam::new(0.01).into(), (50, 0.0)),
         (Sgd::new(0.1).into(), (75, 0.3)),
         // Too few rows for zeros to be skipped.
         (Sgd::new(0.1).ema(0.9).into(), (20, 0.0)),
     ];
-    for (optimizer, batch) in settings {
-        let want = train(Isa::SCALAR, 1, optimizer, batch);
-        for isa in Isa::available() {
-            for threads in [1, 2, 3, 8] {
-                let have = train(isa, threads, optimizer, batch);
-                assert!(have == want, "{isa}, {threads} threads, {batch:?}");
-            }
-        }
-    }
+    assert_one_result(&settings, train);
 }
