@@ -1,9 +1,12 @@
 //! The inputs of one thread's rows of the batch: gathered from the data, as they are or with a mask of what is not zero.
 
+use super::forward::Forward;
+use super::layer_rows::odd_lines;
 use super::mask::{Mask, MaskRow};
 use crate::dataset::{Inputs, NonZeros, Targets};
 use crate::isa::Isa;
 use crate::tensor::MatMut;
+use crate::tensor::gemm::{Meanwhile, room_for_rows};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 
@@ -14,6 +17,15 @@ pub(super) struct Source<'a> {
     pub(super) targets: &'a Targets,
     /// The inputs without their zeros, if they mostly are zero.
     pub(super) non_zeros: Option<&'a NonZeros>,
+}
+
+impl Source<'_> {
+    /// Has row `r` of those that come next fetched, if there is one.
+    pub(super) fn fetch(&self, next: &[u32], r: usize) {
+        if let (Some(&i), Some(non_zeros)) = (next.get(r), self.non_zeros) {
+            self.inputs.fetch_sparse(non_zeros, i as usize);
+        }
+    }
 }
 
 /// The inputs of the rows.
@@ -31,6 +43,21 @@ pub(super) enum Given {
 }
 
 impl Given {
+    /// Room for `capacity` rows of `cols` numbers, which are what `sparse` has room for, if they are sparse.
+    pub(super) fn new(capacity: usize, cols: usize, sparse: Option<SparseRows>) -> Self {
+        let stride = odd_lines(cols);
+        match sparse {
+            Some(rows) => Self::Sparse {
+                rows,
+                room: Aligned::zeroed(room_for_rows(capacity)),
+            },
+            None => Self::Dense {
+                rows: Aligned::zeroed(capacity * stride),
+                stride,
+            },
+        }
+    }
+
     /// Takes in rows of the data.
     pub(super) fn gather(
         &mut self,
@@ -49,6 +76,45 @@ impl Given {
                 source.inputs.gather_on(isa, indices, out);
             }
             (Self::Sparse { .. }, None) => unreachable!("all data of a run are sparse, or none"),
+        }
+    }
+
+    /// Makes them ready for the weight gradient.
+    pub(super) fn turn(&mut self, isa: Isa) {
+        if let Self::Sparse { rows, .. } = self {
+            rows.turn(isa);
+        }
+    }
+
+    /// Takes the first `rows` of them forward; meanwhile, something is done for each, where that is worth while.
+    pub(super) fn forward(
+        &mut self,
+        isa: Isa,
+        rows: usize,
+        forward: Forward<'_>,
+        meanwhile: Option<&dyn Fn(usize)>,
+    ) {
+        match self {
+            Self::Sparse { rows, room } => {
+                forward.of_sparse(isa, rows, room, meanwhile.map(Meanwhile));
+            }
+            Self::Dense { rows: a, stride } => forward.of_dense(isa, a, *stride, rows),
+        }
+    }
+
+    /// The rows, and the distance between them, if they are dense.
+    pub(super) fn dense(&self) -> (&[f32], usize) {
+        match self {
+            Self::Sparse { .. } => (&[], 1),
+            Self::Dense { rows, stride } => (rows, *stride),
+        }
+    }
+
+    /// The rows, if they are sparse.
+    pub(super) fn sparse(&self) -> Option<&SparseRows> {
+        match self {
+            Self::Sparse { rows, .. } => Some(rows),
+            Self::Dense { .. } => None,
         }
     }
 

@@ -5,21 +5,13 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::super::blocking::KB;
+use super::super::columns::Rows;
 use super::super::macrokernel::{Sink, Sums};
 use super::super::microkernel::{self, Acc};
 use super::MOST_PANELS;
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, SparseRows, UNITS};
-
-/// A piece of the reduction of the weight gradient: some rows of A, and as many lines of each panel of B.
-#[derive(Clone, Copy, Debug)]
-pub struct SparsePiece<'a, const U: usize = 2> {
-    /// Rows of A, their mask turned.
-    pub a: &'a SparseRows<U>,
-    /// As many lines for each panel.
-    pub lines: &'a [[f32; LINE]],
-}
 
 /// Columns of A whose strips go to the sink together.
 const TAKEN: usize = 32;
@@ -31,8 +23,11 @@ struct Strips<const NP: usize>([[[f32; LINE]; TAKEN]; NP]);
 /// C = A^T B for a sparse A, by strips of some columns of A; at most [`KB`] rows.
 #[derive(Debug)]
 pub struct SparseColumnsByPanels<'a, K, const U: usize = 2> {
-    /// A and B in pieces, in ascending order of the reduction; all of A is kept as bytes of one meaning, or all as floats.
-    pub pieces: &'a [SparsePiece<'a, U>],
+    /// A in pieces, in ascending order of the reduction, their masks turned; all are kept as bytes of one meaning, or all
+    /// as floats.
+    pub a: &'a [&'a SparseRows<U>],
+    /// B in pieces, of as many rows in all; what they have of a dense A is not looked at.
+    pub pieces: &'a [Rows<'a>],
     /// Columns of A, rows of C, to do; the first is even.
     pub columns: Range<usize>,
     /// Panels of B, all of them done.
@@ -53,14 +48,16 @@ impl<K: Sink, const U: usize> WithSimd for SparseColumnsByPanels<'_, K, U> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let rows: usize = self.pieces.iter().map(|piece| piece.a.rows()).sum();
+        let rows: usize = self.a.iter().map(|a| a.rows()).sum();
+        let lines: usize = self.pieces.iter().map(|piece| piece.len).sum();
         assert!(rows <= KB, "{rows} rows are more than one block of {KB}");
-        let Some(piece) = self.pieces.iter().find(|piece| piece.a.rows() > 0) else {
+        assert_eq!(rows, lines, "rows of A and of B");
+        let Some(a) = self.a.iter().find(|a| a.rows() > 0) else {
             return;
         };
         // Hidden units are no bytes.
-        if const { U > 1 } && piece.a.is_of_bytes() {
-            self.by_lanes(simd, Bytes(piece.a.table()));
+        if const { U > 1 } && a.is_of_bytes() {
+            self.by_lanes(simd, Bytes(a.table()));
         } else {
             self.by_lanes(simd, Floats);
         }
@@ -91,13 +88,14 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
 
     /// The row of A, if it is but one, whose product is added to what the sink has without a factor of its own.
     #[inline(always)]
-    fn lone_row(&mut self) -> Option<SparsePiece<'a, U>> {
-        let mut filled = self.pieces.iter().filter(|piece| piece.a.rows() > 0);
-        let (Some(piece), None) = (filled.next(), filled.next()) else {
+    fn lone_row(&mut self) -> Option<(&'a SparseRows<U>, &'a [[f32; LINE]])> {
+        let mut filled = self.a.iter().filter(|a| a.rows() > 0);
+        let (Some(a), None) = (filled.next(), filled.next()) else {
             return None;
         };
         let is_plain = self.sink.in_place().is_some_and(|sums| sums.scale == 1.0);
-        (piece.a.rows() == 1 && is_plain).then_some(*piece)
+        let piece = self.pieces.iter().find(|piece| piece.len > 0)?;
+        (a.rows() == 1 && is_plain).then_some((*a, piece.lines))
     }
 
     /// One row of A by `count` panels from j on of one row of B, times 1, added to what the sink has.
@@ -105,23 +103,23 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
     fn outer_product<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
         simd: S,
         numbers: N,
-        piece: SparsePiece<'_, U>,
+        (a, lines): (&SparseRows<U>, &[[f32; LINE]]),
         (j, count): (usize, usize),
         sums: Sums<'_>,
     ) {
         let Sums {
-            lines,
+            lines: c,
             rows,
             factor,
             ..
         } = sums;
         let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(factor));
         let b: [[S::f32s; PV]; NP] =
-            std::array::from_fn(|q| microkernel::line::<S, PV>(&piece.lines[j + q.min(count - 1)]));
+            std::array::from_fn(|q| microkernel::line::<S, PV>(&lines[j + q.min(count - 1)]));
         let across = SparseRows::<U>::STRIP;
         for strip in rows.start / across..rows.end.div_ceil(across) {
-            let mut bits = piece.a.found_in(strip);
-            let x = piece.a.strip_row(numbers, 0, strip);
+            let mut bits = a.found_in(strip);
+            let x = a.strip_row(numbers, 0, strip);
             while bits != 0 {
                 let at = bits.trailing_zeros() as usize % 64;
                 bits &= bits - 1;
@@ -133,7 +131,7 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                 for (q, b) in b.iter().enumerate().take(count) {
                     let first = (j + q) * rows.len() + column - rows.start;
                     let end = first + U.min(rows.end - column);
-                    for (x, line) in x.into_iter().zip(&mut lines[first..end]) {
+                    for (x, line) in x.into_iter().zip(&mut c[first..end]) {
                         let c = S::as_mut_simd_f32s(line).0;
                         for v in 0..PV {
                             // As it is stored elsewhere: no sum is -0.
@@ -155,20 +153,21 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         j: usize,
         count: usize,
     ) {
-        if let (Some(piece), Some(sums)) = (self.lone_row(), self.sink.in_place()) {
-            return Self::outer_product::<S, PV, NP, N>(simd, numbers, piece, (j, count), sums);
+        if let (Some(row), Some(sums)) = (self.lone_row(), self.sink.in_place()) {
+            return Self::outer_product::<S, PV, NP, N>(simd, numbers, row, (j, count), sums);
         }
-        let (mut places, _) = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>();
-        for piece in self.pieces {
-            let rows = piece.a.rows();
-            let (here, rest) = places.split_at_mut(rows.next_multiple_of(GROUP));
-            for q in 0..NP {
-                let lines = &piece.lines[(j + q.min(count - 1)) * rows..][..rows];
-                for (place, line) in here.iter_mut().zip(lines) {
+        let places = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>().0;
+        for q in 0..NP {
+            let panel = j + q.min(count - 1);
+            let lines = |piece: &Rows<'a>| &piece.lines[panel * piece.len..][..piece.len];
+            let mut lines = self.pieces.iter().flat_map(lines);
+            let mut first = 0;
+            for a in self.a {
+                for (place, line) in places[first..][..a.rows()].iter_mut().zip(&mut lines) {
                     place[q] = *line;
                 }
+                first += a.rows().next_multiple_of(GROUP);
             }
-            places = rest;
         }
         if const { U == 2 } && self.sink.in_place().is_some() {
             self.additions::<S, PV, NP, N>(simd, numbers, j, count);
@@ -212,10 +211,9 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         j: usize,
         count: usize,
     ) {
-        for (p, piece) in self.pieces.iter().enumerate() {
-            for pair in piece.a.found(self.columns.clone()) {
-                let before = &self.pieces[..p];
-                if before.iter().any(|piece| piece.a.is_found(pair)) {
+        for (p, a) in self.a.iter().enumerate() {
+            for pair in a.found(self.columns.clone()) {
+                if self.a[..p].iter().any(|a| a.is_found(pair)) {
                     continue;
                 }
                 let acc = self.two::<S, PV, NP, N>(simd, numbers, 2 * pair);
@@ -250,13 +248,13 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         let mut places = self.room.as_chunks::<LINE>().0.as_chunks::<NP>().0;
         let unit = column / U;
         let (word, at) = (unit / UNITS, unit % UNITS);
-        for piece in self.pieces {
-            for g in 0..piece.a.groups() {
+        for a in self.a {
+            for g in 0..a.groups() {
                 let Some((group, rest)) = places.split_first_chunk::<GROUP>() else {
                     return acc;
                 };
                 places = rest;
-                let strip = piece.a.strip(numbers, g, word);
+                let strip = a.strip(numbers, g, word);
                 let mut next = |bits: &mut u64, at: usize, first: usize| {
                     // Below 64, for there is a bit: told to the compiler.
                     let r = bits.trailing_zeros() as usize % GROUP;
@@ -271,9 +269,9 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                         }
                     }
                 };
-                let mut bits = piece.a.rows_with(g, unit);
+                let mut bits = a.rows_with(g, unit);
                 if const { U == 1 } {
-                    let mut others = piece.a.rows_with(g, unit + 1);
+                    let mut others = a.rows_with(g, unit + 1);
                     while bits != 0 && others != 0 {
                         next(&mut bits, at, 0);
                         next(&mut others, (at + 1) % UNITS, 1);
