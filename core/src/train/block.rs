@@ -119,8 +119,8 @@ impl Block {
                 .drop(self.isa, mask, self.rows, source.inputs.cols());
         }
         let fetch = |r: usize| {
-            if let (Some(&i), Some(non_zeros)) = (next.get(r), source.non_zeros) {
-                source.inputs.fetch_sparse(non_zeros, i as usize);
+            if let Some(&i) = next.get(r) {
+                source.inputs.fetch(i as usize);
             }
         };
         self.forward(shares, Some(draw), Some(Meanwhile(&fetch)));

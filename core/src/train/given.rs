@@ -1,7 +1,7 @@
 //! The inputs of one thread's rows of the batch: gathered from the data, as they are or with a mask of what is not zero.
 
 use super::mask::{Mask, MaskRow};
-use crate::dataset::{Inputs, NonZeros, Targets};
+use crate::dataset::{Inputs, Targets};
 use crate::isa::Isa;
 use crate::tensor::MatMut;
 use crate::tensor::matrix::Aligned;
@@ -12,8 +12,6 @@ use crate::tensor::sparse::SparseRows;
 pub(super) struct Source<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) targets: &'a Targets,
-    /// The inputs without their zeros, if they mostly are zero.
-    pub(super) non_zeros: Option<&'a NonZeros>,
 }
 
 /// The inputs of the rows.
@@ -38,17 +36,12 @@ impl Given {
         source: &Source<'_>,
         indices: impl ExactSizeIterator<Item = usize> + Clone,
     ) {
-        match (self, source.non_zeros) {
-            (Self::Sparse { rows, .. }, Some(non_zeros)) => {
-                source
-                    .inputs
-                    .gather_sparse_on(isa, non_zeros, indices, rows);
-            }
-            (Self::Dense { rows, stride }, _) => {
+        match self {
+            Self::Sparse { rows, .. } => source.inputs.gather_sparse_on(isa, indices, rows),
+            Self::Dense { rows, stride } => {
                 let out = MatMut::new(rows, indices.len(), source.inputs.cols(), *stride);
                 source.inputs.gather_on(isa, indices, out);
             }
-            (Self::Sparse { .. }, None) => unreachable!("all data of a run are sparse, or none"),
         }
     }
 
