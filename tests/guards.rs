@@ -20,7 +20,7 @@ use mlp_core::tensor::gemm::{
 };
 use mlp_core::tensor::matrix::Aligned;
 use mlp_core::tensor::reduce::{dot16, max16, sum16};
-use mlp_core::tensor::sparse::{SparseRows, UNITS, mask_of};
+use mlp_core::tensor::sparse::SparseRows;
 use mlp_core::tensor::{LINE, MatMut, MatRef, padded};
 use mlp_core::{Isa, Scaling, ScalingKind};
 use oracle::rng::Rng;
@@ -92,11 +92,9 @@ fn products_in_every_form() {
 /// Rows of A in which every second pair of columns is not zero, turned.
 fn sparse_rows(rows: usize, cols: usize) -> SparseRows {
     let row: Vec<f32> = (0..cols).map(|c| [0.5, -0.25, 0.0, 0.0][c % 4]).collect();
-    let mut mask = vec![0; cols.div_ceil(2 * UNITS)];
-    mask_of::<2>(Isa::SCALAR, &row, &mut mask);
     let mut sparse = SparseRows::of_floats(rows, cols);
     for _ in 0..rows {
-        sparse.push_floats(&row, &mask, |_, part, kept| kept.copy_from_slice(part));
+        sparse.push(Isa::SCALAR, &row);
     }
     sparse.turn(Isa::SCALAR);
     sparse

@@ -47,10 +47,7 @@ fn training_on_sparse_inputs_is_the_same_on_any_threads() {
         .collect();
     let labels = (0..rows as u32).map(|row| row * 7 % 3).collect();
     let inputs = Inputs::from_bytes(bytes, rows, cols).expect("as many bytes");
-    assert!(
-        inputs.non_zeros(Isa::SCALAR, 0.3).is_some(),
-        "the inputs are sparse"
-    );
+    assert!(inputs.are_sparse(Isa::SCALAR, 0.3), "the inputs are sparse");
     let names = ["a", "b", "c"].map(String::from).to_vec();
     let data = Dataset::classes(inputs, labels, names).expect("good labels");
     // Where something is dropped the bytes are widened.

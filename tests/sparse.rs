@@ -10,7 +10,7 @@ use mlp_core::tensor::gemm::{
     room_for_lines, room_for_rows,
 };
 use mlp_core::tensor::matrix::Aligned;
-use mlp_core::tensor::sparse::{SparseRows, UNITS, mask_of};
+use mlp_core::tensor::sparse::SparseRows;
 use mlp_core::tensor::{LINE, padded};
 use mlp_core::{Activation, Inputs, Isa, Matrix, Network};
 use oracle::gemm::gemm_chain;
@@ -55,15 +55,13 @@ fn rows_of<const U: usize>(isa: Isa, a: &[u8], cols: usize) -> Vec<SparseRows<U>
     if U > 1 {
         kept.push(SparseRows::of_bytes(rows, cols, table()));
     }
-    let mut mask = vec![0; cols.div_ceil(U * UNITS)];
     for row in a.chunks(cols) {
         let numbers = floats(row);
-        mask_of::<U>(isa, &numbers, &mut mask);
         for rows in &mut kept {
             if rows.is_of_bytes() {
-                rows.push_bytes(row, &mask);
+                rows.push_bytes(row);
             } else {
-                rows.push_floats(&numbers, &mask, |_, part, kept| kept.copy_from_slice(part));
+                rows.push(isa, &numbers);
             }
         }
     }

@@ -29,6 +29,20 @@ fn pixels(rows: usize, fractions: usize) -> String {
     text
 }
 
+/// The same of which all columns but two are zero, others in each row.
+fn mostly_zeros(rows: usize, fractions: usize) -> String {
+    let text = pixels(rows, fractions);
+    let mut zeros = String::new();
+    for (row, line) in text.lines().enumerate() {
+        for (column, cell) in line.split(',').enumerate() {
+            let kept = column == 8 || (row + column) % 4 == 0;
+            write!(zeros, "{}", if kept { cell } else { "0" }).expect("a string");
+            zeros.push(if column < 8 { ',' } else { '\n' });
+        }
+    }
+    zeros
+}
+
 /// Trains with the options in memory and by the cache, the second time from the cache as it is there, each on one and on
 /// two threads, and compares the models byte by byte.
 fn same_model(room: &Room, data: &str, options: &str) {
@@ -62,6 +76,8 @@ fn the_same_model_to_the_byte() {
     room.write("held.csv", pixels(100, 1));
     // More than a megabyte's values: the first rows are kept as bytes, the last as f32.
     room.write("both.csv", pixels(40_000, 40));
+    room.write("zeros.csv", mostly_zeros(40_000, 40));
+    room.write("zeros_of_bytes.csv", mostly_zeros(500, 0));
     room.write_flowers("flowers.csv", 300);
     room.write_plane("plane.csv");
     for (data, options) in [
@@ -71,6 +87,8 @@ fn the_same_model_to_the_byte() {
         ("bytes.csv", "--only wasp,ant --scale unit"),
         ("bytes.csv", "--validation-data held.csv --patience 2"),
         ("both.csv", ""),
+        ("zeros.csv", "--scale none"),
+        ("zeros_of_bytes.csv", "--scale unit"),
         ("flowers.csv", "--seed 4"),
         ("flowers.csv", "--one-vs-rest rose --split last"),
         ("plane.csv", ""),

@@ -165,6 +165,15 @@ impl Inputs {
         }
     }
 
+    /// Whether all rows are kept as bytes, here or elsewhere.
+    pub(super) fn are_bytes(&self) -> bool {
+        match &self.values {
+            Values::Bytes(_) => true,
+            Values::Floats(_) => false,
+            Values::Shared(shared) => shared.are_bytes(),
+        }
+    }
+
     /// The raw values, if they are kept here as f32.
     pub fn matrix(&self) -> Option<&Matrix> {
         match &self.values {

@@ -15,7 +15,6 @@ mod gather;
 #[cfg(feature = "files")]
 pub mod idx;
 mod inputs;
-mod non_zeros;
 #[cfg(feature = "files")]
 pub mod options;
 pub mod scaling;
@@ -23,6 +22,7 @@ mod shared;
 mod slice;
 #[cfg(feature = "files")]
 pub mod source;
+mod sparse;
 mod split;
 #[cfg(feature = "files")]
 mod suggest;
@@ -33,7 +33,6 @@ use crate::error::{Error, Kind, shown};
 use crate::tensor::Matrix;
 
 pub use inputs::Inputs;
-pub use non_zeros::NonZeros;
 pub use scaling::{Scaling, ScalingKind};
 pub use shared::{Block, Layout};
 

@@ -96,6 +96,11 @@ impl Shared {
         }
     }
 
+    /// Whether all rows of the block are of bytes.
+    pub(super) fn are_bytes(&self) -> bool {
+        self.layout.byte_rows == self.layout.rows
+    }
+
     /// These of the rows, in this order.
     #[track_caller]
     pub(super) fn select(&self, rows: &[usize]) -> Self {

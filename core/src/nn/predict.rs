@@ -9,7 +9,7 @@ use crate::dataset::Inputs;
 use crate::team;
 use crate::tensor::gemm::{Epilogue, RowsByPanels, Segment, SparseRowsByPanels, room_for_rows};
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::{SparseRows, UNITS, mask_of};
+use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, MatMut, Matrix, padded};
 
 /// Rows that go through the layers together, so that they stay in the second-level cache.
@@ -30,7 +30,6 @@ pub struct Scratch {
     input: Aligned,
     rooms: [Aligned; 2],
     sparse: SparseRows,
-    mask: Vec<u64>,
     room: Aligned,
 }
 
@@ -50,11 +49,7 @@ impl Scratch {
             .take(rows)
             .enumerate()
         {
-            let row = &row[..inputs];
-            mask_of::<2>(network.isa, row, &mut self.mask);
-            self.sparse.push_floats(row, &self.mask, |_, part, kept| {
-                kept.copy_from_slice(part);
-            });
+            self.sparse.push(network.isa, &row[..inputs]);
             found += self.sparse.count(r);
             if found * one_in > rows * inputs.div_ceil(2) {
                 return false;
@@ -74,7 +69,6 @@ impl Scratch {
             input: Aligned::zeroed(rows * padded(network.inputs())),
             rooms: [Aligned::zeroed(rows * width), Aligned::zeroed(rows * width)],
             sparse: SparseRows::of_floats(rows, network.inputs()),
-            mask: vec![0; network.inputs().div_ceil(2 * UNITS)],
             room: Aligned::zeroed(room_for_rows(rows)),
         }
     }

@@ -14,9 +14,8 @@ use super::run::Run;
 use super::share::{Needs, Share};
 use super::snapshot::{self, Start};
 use super::{History, Threads, Trainer, identity};
-use crate::dataset::{Dataset, NonZeros};
+use crate::dataset::Dataset;
 use crate::error::Error;
-use crate::isa::Isa;
 use crate::nn::{Layer, Loss, Network};
 use crate::team::{self, Broken, MOST_THREADS};
 use crate::tensor::gemm::KB;
@@ -104,15 +103,15 @@ fn plan<'a>(
         None => 0,
     };
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
-    let non_zeros = without_zeros(train, validation, network.isa());
+    let sparse = train.inputs().are_sparse(network.isa(), DENSITY);
     let table = byte_table(network, train, validation);
     let given = |capacity| {
         let cols = network.inputs();
-        let sparse = non_zeros[0].as_ref().map(|_| match table {
+        let rows = sparse.then(|| match table {
             Some(table) => SparseRows::of_bytes(capacity, cols, table),
             None => SparseRows::of_floats(capacity, cols),
         });
-        Given::new(capacity, cols, sparse)
+        Given::new(capacity, cols, rows)
     };
     let by_units = by_units(network, part, threads);
     let shares: Vec<_> = (0..threads)
@@ -155,7 +154,7 @@ fn plan<'a>(
                 RwLock::new(Block::new(network, aim, [capacity, part], given, measured))
             })
             .collect(),
-        non_zeros,
+        sparse,
         order: RwLock::new((0..rows as u32).collect()),
         masks: (masks > 0).then(|| RwLock::new(DrawnMasks::new(network, batch_size))),
         stop: AtomicBool::new(false),
@@ -164,18 +163,6 @@ fn plan<'a>(
         words: [AtomicU8::new(0), AtomicU8::new(0)],
         steps: AtomicUsize::new(0),
     })
-}
-
-/// The inputs of training and validation without their zeros, if those of training mostly are zero: of both or of neither.
-fn without_zeros(train: &Dataset, validation: Option<&Dataset>, isa: Isa) -> [Option<NonZeros>; 2] {
-    let own = train.inputs().non_zeros(isa, DENSITY);
-    match validation {
-        Some(validation) if own.is_some() => match validation.inputs().non_zeros(isa, 1.0) {
-            None => [None, None],
-            other => [own, other],
-        },
-        _ => [own, None],
-    }
 }
 
 /// What the bytes of all inputs stand for, if they are bytes, and the same, and nothing of them is dropped.

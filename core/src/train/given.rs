@@ -3,7 +3,7 @@
 use super::forward::Forward;
 use super::layer_rows::odd_lines;
 use super::mask::{Mask, MaskRow};
-use crate::dataset::{Inputs, NonZeros, Targets};
+use crate::dataset::{Inputs, Targets};
 use crate::isa::Isa;
 use crate::tensor::MatMut;
 use crate::tensor::gemm::{Meanwhile, room_for_rows};
@@ -15,15 +15,13 @@ use crate::tensor::sparse::SparseRows;
 pub(super) struct Source<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) targets: &'a Targets,
-    /// The inputs without their zeros, if they mostly are zero.
-    pub(super) non_zeros: Option<&'a NonZeros>,
 }
 
 impl Source<'_> {
     /// Has row `r` of those that come next fetched, if there is one.
     pub(super) fn fetch(&self, next: &[u32], r: usize) {
-        if let (Some(&i), Some(non_zeros)) = (next.get(r), self.non_zeros) {
-            self.inputs.fetch_sparse(non_zeros, i as usize);
+        if let Some(&i) = next.get(r) {
+            self.inputs.fetch(i as usize);
         }
     }
 }
@@ -65,17 +63,12 @@ impl Given {
         source: &Source<'_>,
         indices: impl ExactSizeIterator<Item = usize> + Clone,
     ) {
-        match (self, source.non_zeros) {
-            (Self::Sparse { rows, .. }, Some(non_zeros)) => {
-                source
-                    .inputs
-                    .gather_sparse_on(isa, non_zeros, indices, rows);
-            }
-            (Self::Dense { rows, stride }, _) => {
+        match self {
+            Self::Sparse { rows, .. } => source.inputs.gather_sparse_on(isa, indices, rows),
+            Self::Dense { rows, stride } => {
                 let out = MatMut::new(rows, indices.len(), source.inputs.cols(), *stride);
                 source.inputs.gather_on(isa, indices, out);
             }
-            (Self::Sparse { .. }, None) => unreachable!("all data of a run are sparse, or none"),
         }
     }
 

@@ -15,8 +15,8 @@
 //!               where zeros of hidden units are skipped, these outputs and gradients once more, in groups of 64 rows
 //! rows          4 bytes each for their order; their losses
 //! ```
-//! The data come on top, and where most of them are zero a mask of 8 bytes for every 128 numbers of a row, or part of them.
-//! Of the inputs of a batch there is then a byte each where the data are bytes, in whole groups of 64 rows.
+//! The data come on top. Where most of them are zero there is of the inputs of a batch a byte each where the data are bytes,
+//! in whole groups of 64 rows, and a mask of a bit for every two.
 
 use crate::nn::{Layer, Network, RowLoss};
 use crate::optim::Optimizer;

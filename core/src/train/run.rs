@@ -32,7 +32,7 @@ use super::share::{Lesson, Part, Scratch, Share};
 use super::skipped::all_skipped;
 use super::snapshot::Start;
 use super::{Reduction, Schedule};
-use crate::dataset::{Dataset, NonZeros};
+use crate::dataset::Dataset;
 use crate::isa::Isa;
 use crate::nn::Network;
 use crate::optim::{Optimizer, Penalty};
@@ -46,8 +46,8 @@ pub(super) struct Run<'a> {
     pub(super) isa: Isa,
     pub(super) network: &'a Network,
     pub(super) layers: usize,
-    /// The inputs, of training and of validation, without their zeros, if those of training mostly are zero.
-    pub(super) non_zeros: [Option<NonZeros>; 2],
+    /// Whether zeros of the inputs are skipped, as most of those of training are zero.
+    pub(super) sparse: bool,
     pub(super) optimizer: Optimizer,
     pub(super) schedule: Schedule,
     pub(super) penalty: Penalty,
@@ -101,7 +101,7 @@ impl Run<'_> {
     ) -> Result<(), Broken> {
         let batch = self.batch_size.min(KB);
         let skipping = all_skipped(self.network, batch).next().is_some();
-        let sparse = skipping || self.non_zeros[0].is_some();
+        let sparse = skipping || self.sparse;
         let mut scratch = Scratch::new(batch, member.size(), sparse);
         let rows = self.rows;
         let lone = member.size() == 1;
@@ -270,7 +270,7 @@ impl Run<'_> {
             in_batch: in_batch + own.start,
             masks: masks.as_deref(),
         };
-        let source = source(self.train, self.non_zeros[0].as_ref());
+        let source = source(self.train);
         let firsts = (&firsts[..], own);
         write(&self.blocks[index]).meet(&shares, firsts, &source, [indices, next], draw);
     }
@@ -288,7 +288,7 @@ impl Run<'_> {
         let now = part(row);
         let order = read(&self.order);
         let next = &order[part(now.end.min(self.rows - 1))];
-        let source = source(self.train, self.non_zeros[0].as_ref());
+        let source = source(self.train);
         let share = read(&self.shares[index]);
         write(first).meet(&share, &source, [&order[now], next]);
     }
@@ -362,7 +362,7 @@ impl Run<'_> {
         let own = team::share(validation.len(), 4, member.index(), member.size());
         let shares = read_all::<_, MOST_THREADS>(&self.shares);
         let mut block = write(&self.blocks[member.index()]);
-        let source = source(validation, self.non_zeros[1].as_ref());
+        let source = source(validation);
         let rows = block.capacity();
         for from in own.clone().step_by(rows) {
             if let Some(leader) = leader {
@@ -391,10 +391,9 @@ fn read_all_of<'a, P: Copy, const N: usize>(
     Some((parts, count))
 }
 
-fn source<'a>(data: &'a Dataset, non_zeros: Option<&'a NonZeros>) -> Source<'a> {
+fn source(data: &Dataset) -> Source<'_> {
     Source {
         inputs: data.inputs(),
         targets: data.targets(),
-        non_zeros,
     }
 }

@@ -5,13 +5,12 @@ use crate::nn::Network;
 use crate::tensor::activation::Activation;
 use crate::tensor::gemm::room_for_rows;
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::{SparseRows, UNITS, mask_of};
+use crate::tensor::sparse::SparseRows;
 
 /// Rows of hidden units of which many are zero, and room for the product that skips these.
 #[derive(Debug)]
 pub(super) struct Skipped {
     pub(super) rows: SparseRows<1>,
-    mask: Vec<u64>,
     pub(super) room: Aligned,
 }
 
@@ -19,7 +18,6 @@ impl Skipped {
     pub(super) fn new(units: usize, capacity: usize) -> Self {
         Self {
             rows: SparseRows::of_floats(capacity, units),
-            mask: vec![0; units.div_ceil(UNITS)],
             room: Aligned::zeroed(room_for_rows(capacity)),
         }
     }
@@ -27,7 +25,6 @@ impl Skipped {
     /// The bytes that [`new`](Self::new) takes.
     pub(super) fn size(units: usize, capacity: usize) -> usize {
         SparseRows::<1>::size_of_floats(capacity, units)
-            + units.div_ceil(UNITS) * size_of::<u64>()
             + room_for_rows(capacity) * size_of::<f32>()
     }
 
@@ -42,11 +39,7 @@ impl Skipped {
     ) {
         self.rows.clear();
         for row in all.chunks(stride).take(rows) {
-            let row = &row[..units];
-            mask_of::<1>(isa, row, &mut self.mask);
-            self.rows.push_floats(row, &self.mask, |_, part, kept| {
-                kept.copy_from_slice(part);
-            });
+            self.rows.push(isa, &row[..units]);
         }
     }
 }

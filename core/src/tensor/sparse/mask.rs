@@ -1,76 +1,33 @@
-//! Masks of bits: of a row, and turned.
-
-use pulp::{Simd, WithSimd};
+//! Masks of bits: of a row's strips, and turned.
 
 use super::UNITS;
-use crate::isa::Isa;
 
-/// Writes the mask of a row: bit i of the words is set where any of columns U i to U i + U - 1 is not zero, of whatever
-/// sign.
-pub fn mask_of<const U: usize>(isa: Isa, row: &[f32], mask: &mut [u64]) {
-    isa.dispatch(Mask::<U> { row, mask });
-}
-
-struct Mask<'a, const U: usize> {
-    row: &'a [f32],
-    mask: &'a mut [u64],
-}
-
-impl<const U: usize> WithSimd for Mask<'_, U> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        for (word, row) in self.mask.iter_mut().zip(self.row.chunks(U * UNITS)) {
-            *word = 0;
-            for (i, columns) in row.chunks(UNITS).enumerate() {
-                *word |= units_of::<U>(columns) << (UNITS / U * i);
-            }
-        }
-    }
-}
-
-/// The bits of the units of at most 64 columns.
+/// The mask of a strip of bytes: bit i is set where unit i has one that is not 0.
 #[inline(always)]
-fn units_of<const U: usize>(columns: &[f32]) -> u64 {
-    // A byte for each column first, which is done in vectors.
-    let mut bytes = [0_u8; UNITS];
-    if let Some(columns) = columns.first_chunk() {
-        is_not_zero(columns, &mut bytes);
-    } else {
-        let mut padded = [0.0; UNITS];
-        padded[..columns.len()].copy_from_slice(columns);
-        is_not_zero(&padded, &mut bytes);
+pub(super) fn mask_of_bytes<const U: usize>(strip: &[[u8; U]; UNITS]) -> u64 {
+    const { assert!(U == 1 || U == 2, "units of one column or two") };
+    // A byte for each unit first, which is done in vectors.
+    let mut there = [0; UNITS];
+    for (there, unit) in there.iter_mut().zip(strip) {
+        *there = u8::from(u16::from_ne_bytes([unit[0], unit[U - 1]]) != 0);
     }
-    let eights = bytes.as_chunks().0.iter();
-    let bits = eights.rev().fold(0, |bits, eight| {
+    let mut mask = [0; UNITS / 8];
+    for (mask, eight) in mask.iter_mut().zip(there.as_chunks().0) {
         // Byte i of the eight goes to bit 56 + i: no two products meet.
-        let first = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        bits << 8 | first
-    });
-    if U == 1 {
-        bits
-    } else {
-        halves(bits | bits >> 1)
+        *mask = (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8;
     }
+    u64::from_le_bytes(mask)
 }
 
+/// The mask of a strip of numbers, of whatever sign.
 #[inline(always)]
-fn is_not_zero(columns: &[f32; UNITS], bytes: &mut [u8; UNITS]) {
-    for (byte, x) in bytes.iter_mut().zip(columns) {
+pub(super) fn mask_of_floats<const U: usize>(strip: &[[f32; U]; UNITS]) -> u64 {
+    let mut bytes = [[0; U]; UNITS];
+    let numbers = strip.as_flattened();
+    for (byte, x) in bytes.as_flattened_mut().iter_mut().zip(numbers) {
         *byte = u8::from(x.to_bits() << 1 != 0);
     }
-}
-
-/// The even bits, side by side (Warren, section 7-4).
-#[inline(always)]
-fn halves(bits: u64) -> u64 {
-    let mut bits = bits & 0x5555_5555_5555_5555;
-    bits = (bits | bits >> 1) & 0x3333_3333_3333_3333;
-    bits = (bits | bits >> 2) & 0x0f0f_0f0f_0f0f_0f0f;
-    bits = (bits | bits >> 4) & 0x00ff_00ff_00ff_00ff;
-    bits = (bits | bits >> 8) & 0x0000_ffff_0000_ffff;
-    (bits | bits >> 16) & 0x0000_0000_ffff_ffff
+    mask_of_bytes(&bytes)
 }
 
 /// Bit j of word i becomes bit i of word j.
@@ -98,42 +55,31 @@ fn swap<const D: usize>(words: &mut [u64; 64], mask: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{UNITS, mask_of};
-    use crate::isa::Isa;
-
-    fn mask(isa: Isa, row: &[f32]) -> Vec<u64> {
-        let mut mask = vec![u64::MAX; row.len().div_ceil(2 * UNITS)];
-        mask_of::<2>(isa, row, &mut mask);
-        mask
-    }
+    use super::{UNITS, mask_of_bytes, mask_of_floats};
 
     #[test]
     fn what_is_not_zero_has_a_bit() {
-        let cases: [(&[f32], &[u64]); 6] = [
-            (&[], &[]),
-            (&[0.0, -0.0, 1.0], &[2]),
-            (&[f32::NAN; 9], &[31]),
-            (&[0.0; 150], &[0, 0]),
-            (
-                &[0., 1e-45, 0., 0., 0., 0., 0., -2., 0., f32::INFINITY, 0.],
-                &[0b1_1001],
-            ),
-            (
-                &[[0.0; 127], [1.0; 127]].concat(),
-                &[1 << 63, u64::MAX >> 1],
-            ),
-        ];
-        for isa in Isa::available() {
-            for (row, want) in cases {
-                assert_eq!(mask(isa, row), want, "{row:?}");
+        let mut pairs = [[0.0; 2]; UNITS];
+        assert_eq!(mask_of_floats(&pairs), 0);
+        for (i, pair) in [
+            (0, [-0.0, 0.0]),
+            (1, [1e-45, 0.0]),
+            (2, [0.0, -f32::NAN]),
+            (8, [-0.0, f32::INFINITY]),
+            (63, [-2.0, 3.0]),
+        ] {
+            pairs[i] = pair;
+        }
+        assert_eq!(mask_of_floats(&pairs), 1 << 63 | 1 << 8 | 6);
+        let ones = std::array::from_fn(|i| [[0.0, -0.0, f32::NAN][i % 3]]);
+        let every_third: u64 = (0..UNITS).filter(|i| i % 3 == 2).map(|i| 1 << i).sum();
+        assert_eq!(mask_of_floats(&ones), every_third);
+        for (i, shift) in (0..UNITS).flat_map(|i| (0..8).map(move |shift| (i, shift))) {
+            for pair in [[1 << shift, 0], [0, 1 << shift]] {
+                let mut bytes = [[0; 2]; UNITS];
+                bytes[i] = pair;
+                assert_eq!(mask_of_bytes(&bytes), 1 << i);
             }
-            let mut lone = [0];
-            mask_of::<1>(
-                isa,
-                &[&[0.0, 2.0, -0.0][..], &[1.0; 61]].concat(),
-                &mut lone,
-            );
-            assert_eq!(lone, [u64::MAX << 3 | 2]);
         }
     }
 }

@@ -10,7 +10,6 @@
 mod mask;
 mod numbers;
 
-pub use mask::mask_of;
 pub(super) use numbers::{Bytes, Floats, Numbers};
 
 use std::ops::Range;
@@ -122,52 +121,47 @@ impl<const U: usize> SparseRows<U> {
         !self.bytes.is_empty()
     }
 
-    /// Takes in the mask of one more row.
-    #[inline(always)]
-    fn begin_row(&mut self, mask: &[u64]) -> usize {
-        let (r, words) = (self.rows, self.words);
-        assert_eq!(mask.len(), words, "a mask of {} columns", self.columns);
-        self.by_row[r * words..][..words].copy_from_slice(mask);
-        for (found, word) in self.found.iter_mut().zip(mask) {
-            *found |= word;
-        }
-        self.rows += 1;
-        r
-    }
-
-    /// One more row of bytes, and its [`mask_of`].
+    /// One more row of bytes, of which only 0 may stand for zero.
     ///
     /// # Panics
-    /// When there is no room for it, or it is longer.
+    /// When there is no room for it, or it has other columns.
     #[inline(always)]
-    pub fn push_bytes(&mut self, row: &[u8], mask: &[u64]) {
-        let r = self.begin_row(mask);
-        let strips = &mut self.bytes.as_chunks_mut().0[r / GROUP * self.words..][..self.words];
-        fill(strips, r % GROUP, row, |_, part, kept| {
-            // Of a whole strip the length is known: no call.
-            let units = part.as_chunks().0.first_chunk::<UNITS>();
-            match (kept.as_chunks_mut::<U>().0.first_chunk_mut(), units) {
-                (Some(kept), Some(units)) => *kept = *units,
-                _ => kept.copy_from_slice(part),
+    pub fn push_bytes(&mut self, row: &[u8]) {
+        let masks = [&mut self.by_row[..], &mut self.found];
+        let strips = self.bytes.as_chunks_mut().0;
+        assert_eq!(row.len(), self.columns, "columns of a row");
+        push(strips, masks, self.rows, row, |_, part, kept| {
+            match part.as_chunks().0.first_chunk() {
+                Some(units) => *kept = *units,
+                None => copy(part, kept.as_flattened_mut()),
             }
+            mask::mask_of_bytes(kept)
         });
+        self.rows += 1;
     }
 
-    /// One more row of numbers, which `write` makes of a part of `row`, told with its first column; and its [`mask_of`].
+    /// One more row of numbers, which `write` makes of a part of `row`, told with its first column.
     ///
     /// # Panics
-    /// When there is no room for it, or it is longer.
+    /// When there is no room for it, or it has other columns.
     #[inline(always)]
-    pub fn push_floats<T>(
-        &mut self,
-        row: &[T],
-        mask: &[u64],
-        write: impl Fn(usize, &[T], &mut [f32]),
-    ) {
-        let r = self.begin_row(mask);
-        let strips =
-            &mut self.floats.as_chunks_mut::<GROUP>().0[r / GROUP * self.words..][..self.words];
-        fill(strips, r % GROUP, row, write);
+    pub fn push_floats<T>(&mut self, row: &[T], write: impl Fn(usize, &[T], &mut [f32])) {
+        let masks = [&mut self.by_row[..], &mut self.found];
+        let strips = self.floats.as_chunks_mut().0;
+        assert_eq!(row.len(), self.columns, "columns of a row");
+        push(strips, masks, self.rows, row, |first, part, kept| {
+            write(first, part, &mut kept.as_flattened_mut()[..part.len()]);
+            mask::mask_of_floats(kept)
+        });
+        self.rows += 1;
+    }
+
+    /// One more row of numbers as they are, in code for that instruction set.
+    ///
+    /// # Panics
+    /// When there is no room for it, or it has other columns.
+    pub fn push(&mut self, isa: Isa, row: &[f32]) {
+        isa.dispatch(Push { rows: self, row });
     }
 
     /// The columns of a row of f32 that are in units of its mask, in ascending order, and their numbers to be changed.
@@ -278,23 +272,43 @@ impl<const U: usize> SparseRows<U> {
     }
 }
 
-/// Writes a row into its place in the strips; after it they stay zero.
+/// Writes row `r` into its place in the strips (past its end they stay zero), by strips, of which `write` tells the mask.
 #[inline(always)]
-fn fill<const U: usize, T, K: Copy>(
+fn push<const U: usize, T, K>(
     strips: &mut [Strip<U, K>],
+    [by_row, found]: [&mut [u64]; 2],
     r: usize,
     row: &[T],
-    write: impl Fn(usize, &[T], &mut [K]),
+    write: impl Fn(usize, &[T], &mut [[K; U]; UNITS]) -> u64,
 ) {
-    let strip = U * UNITS;
-    assert!(row.len() <= strips.len() * strip, "a row of {}", row.len());
-    let firsts = (0..).step_by(strip);
-    for ((strip, part), first) in strips.iter_mut().zip(row.chunks(strip)).zip(firsts) {
-        write(
-            first,
-            part,
-            &mut strip[r].0.as_flattened_mut()[..part.len()],
-        );
+    let words = found.len();
+    let strips = &mut strips[r / GROUP * words..][..words];
+    let masks = by_row[r * words..][..words].iter_mut().zip(found);
+    let parts = (0..).step_by(U * UNITS).zip(row.chunks(U * UNITS));
+    for ((strip, (mask, found)), (first, part)) in strips.iter_mut().zip(masks).zip(parts) {
+        *mask = write(first, part, &mut strip[r % GROUP].0);
+        *found |= *mask;
+    }
+}
+
+/// Copies a part of a strip. (Not inline: of whole strips, whose length is known, the copy would be made by the same call.)
+#[inline(never)]
+fn copy(part: &[u8], kept: &mut [u8]) {
+    kept[..part.len()].copy_from_slice(part);
+}
+
+struct Push<'a, const U: usize> {
+    rows: &'a mut SparseRows<U>,
+    row: &'a [f32],
+}
+
+impl<const U: usize> WithSimd for Push<'_, U> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.rows
+            .push_floats(self.row, |_, part, kept| kept.copy_from_slice(part));
     }
 }
 
@@ -339,7 +353,7 @@ impl<const U: usize> WithSimd for Turn<'_, U> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SparseRows, UNITS, mask_of};
+    use super::{SparseRows, UNITS};
     use crate::isa::Isa;
 
     fn turned_again_and_again<const U: usize>() {
@@ -348,17 +362,13 @@ mod tests {
         for isa in Isa::available() {
             for rows in [1, 5, 64, 100] {
                 let mut sparse = SparseRows::<U>::of_floats(100, 301);
-                let mut mask = vec![0; units.div_ceil(UNITS)];
                 for round in 0..2 {
                     sparse.clear();
                     for r in 0..rows {
                         let row: Vec<f32> = (0..301)
                             .map(|c| f32::from(is_there(r + round, c / U)))
                             .collect();
-                        mask_of::<U>(isa, &row, &mut mask);
-                        sparse.push_floats(&row, &mask, |_, part, kept| {
-                            kept.copy_from_slice(part);
-                        });
+                        sparse.push(isa, &row);
                     }
                     sparse.turn(isa);
                     for unit in 0..units {
