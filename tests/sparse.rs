@@ -10,7 +10,7 @@ use mlp_core::tensor::gemm::{
     room_for_lines, room_for_rows,
 };
 use mlp_core::tensor::matrix::Aligned;
-use mlp_core::tensor::sparse::SparseRows;
+use mlp_core::tensor::sparse::{SparseRows, UNITS};
 use mlp_core::tensor::{LINE, padded};
 use mlp_core::{Activation, Inputs, Isa, Matrix, Network};
 use oracle::gemm::gemm_chain;
@@ -126,8 +126,9 @@ fn rows_by_panels<const U: usize>() {
             for isa in Isa::available() {
                 for rows in &rows_of::<U>(isa, &bytes, k) {
                     let mut c = vec![f32::NAN; m * padded(n)];
-                    let met = RefCell::new(vec![0; m]);
-                    let meet = |r: usize| met.borrow_mut()[r] += 1;
+                    let across = k.div_ceil(U * UNITS);
+                    let met = RefCell::new(vec![0; m * across]);
+                    let meet = |r: usize, strip: usize| met.borrow_mut()[r * across + strip] += 1;
                     isa.dispatch(SparseRowsByPanels {
                         a: rows,
                         segments: &segments,

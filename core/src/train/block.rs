@@ -111,7 +111,7 @@ impl Block {
                 self.given
                     .drop(self.isa, mask, self.rows, source.inputs.cols());
             }
-            self.begin(shares, Some(&|r| source.fetch(next, r)));
+            self.begin(shares, Some(&|r, strip| source.fetch(next, r, strip)));
         }
         for first in firsts.iter().flatten() {
             first.give(part.clone(), &mut self.layers[0]);
@@ -223,7 +223,7 @@ impl Block {
     }
 
     /// The first layer, of the rows given.
-    fn begin(&mut self, shares: &Shares<'_>, meanwhile: Option<&dyn Fn(usize)>) {
+    fn begin(&mut self, shares: &Shares<'_>, meanwhile: Option<&dyn Fn(usize, usize)>) {
         let (isa, rows, activation) = (self.isa, self.rows, self.activation(0));
         let (given, layer) = (&mut self.given, &mut self.layers[0]);
         let held = shares.iter().flatten();

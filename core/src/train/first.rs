@@ -93,7 +93,7 @@ impl First {
                 activation: Some(self.activation),
             },
         };
-        let fetch = |r: usize| source.fetch(next, r);
+        let fetch = |r: usize, strip: usize| source.fetch(next, r, strip);
         self.given
             .forward(self.isa, indices.len(), forward, Some(&fetch));
     }

@@ -18,10 +18,10 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Has row `r` of those that come next fetched, if there is one.
-    pub(super) fn fetch(&self, next: &[u32], r: usize) {
+    /// Has a strip of row `r` of those that come next fetched, if there is one.
+    pub(super) fn fetch(&self, next: &[u32], r: usize, strip: usize) {
         if let Some(&i) = next.get(r) {
-            self.inputs.fetch(i as usize);
+            self.inputs.fetch(i as usize, strip);
         }
     }
 }
@@ -79,13 +79,14 @@ impl Given {
         }
     }
 
-    /// Takes the first `rows` of them forward; meanwhile, something is done for each, where that is worth while.
+    /// Takes the first `rows` of them forward; meanwhile, something is done for each strip of each, if they are
+    /// sparse.
     pub(super) fn forward(
         &mut self,
         isa: Isa,
         rows: usize,
         forward: Forward<'_>,
-        meanwhile: Option<&dyn Fn(usize)>,
+        meanwhile: Option<&dyn Fn(usize, usize)>,
     ) {
         match self {
             Self::Sparse { rows, room } => {
