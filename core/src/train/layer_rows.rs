@@ -281,20 +281,18 @@ impl WithSimd for HiddenDelta<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let layer = self.layer;
         let (n, width) = (layer.outputs, padded(layer.outputs));
-        let saved = if layer.activation.needs_preactivation() {
-            &layer.preactivation
-        } else {
-            &layer.output
-        };
         for r in 0..self.rows {
             let at = r * layer.stride..r * layer.stride + width;
             let row = &mut layer.delta[at.clone()];
+            let saved = if layer.activation.needs_preactivation() {
+                &layer.preactivation
+            } else {
+                &layer.output
+            };
             if let Some(mask) = self.mask {
                 mask.apply(r, &mut row[..n]);
             }
             activation_backward(simd, layer.activation, &saved[at], row, n);
-        }
-        for r in 0..self.rows {
             layer.spread(r, self.rows);
         }
     }
