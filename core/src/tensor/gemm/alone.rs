@@ -1,5 +1,6 @@
-//! The product of [`gemm`](super::gemm()) on the calling thread. B is read where it lies if it is small or A has few rows;
-//! else a block of it at a time is packed by the first rows of A as they are multiplied by it, for all others.
+//! The product of [`gemm`](super::gemm()) on the calling thread. B of few columns has a form of its own (`narrow`). B is
+//! read where it lies if it is small or A has few rows; else a block of it at a time is packed by the first rows of A as
+//! they are multiplied by it, for all others.
 
 use std::ops::Range;
 
@@ -8,7 +9,7 @@ use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::in_place::InPlace;
 use super::macrokernel::{RowsByPanels, Segment};
-use super::{IntoMatrix, Operand, Output, activate, pack};
+use super::{IntoMatrix, Operand, Output, activate, narrow, pack};
 use crate::isa::Isa;
 use crate::tensor::matrix::{Aligned, LINE, MatMut, MatRef, padded};
 
@@ -41,7 +42,12 @@ pub(super) fn multiply(
     if c.rows() == 0 || c.cols() == 0 {
         return;
     }
-    if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
+    let add = matches!(output, Output::Accumulate);
+    if let Operand::Plain(a) = a
+        && narrow::multiply(isa, (a, rows.clone()), b, &mut c, add)
+    {
+        // Done.
+    } else if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
         && b.rows() > 0
         && (rows.len() <= FEW || stays_near(b.rows(), b.row_stride()))
     {
