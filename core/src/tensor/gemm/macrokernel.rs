@@ -223,8 +223,8 @@ impl RowsByPanels<'_> {
                 for (q, panel) in panels.iter_mut().enumerate() {
                     *panel = &segment.lines[(j + q) * segment.len..][from..to];
                 }
-                if const { MR > 4 } && last > 0 {
-                    // A row at a time, lest too much is asked for at once.
+                if const { MR > 4 && (NP > 2 || PV > 1) } && last > 0 {
+                    // In the widest tile; a row at a time, lest too much is asked for at once.
                     let len = to - from;
                     let cut = len.div_ceil(MR);
                     let mut at = 0;

@@ -106,10 +106,10 @@ impl<const N: usize> WithSimd for Narrow<'_, N> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
-        // Vectors of rows: 20 accumulators of 32 registers, or 10 of 16.
+        // Vectors of rows: 12 or 20 accumulators of 32 registers, or 6 of 16, which have no room for the wider form.
         match S::F32_LANES {
             16 | 4 => self.run::<S, 2>(simd),
-            8 => self.run::<S, 1>(simd),
+            8 if const { N <= SLIM } => self.run::<S, 1>(simd),
             _ => false,
         }
     }
