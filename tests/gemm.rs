@@ -72,6 +72,16 @@ fn small_right_sides_are_read_where_they_lie() {
 }
 
 #[test]
+fn few_columns_of_many_rows() {
+    // Around the tiles of 6 and 10 columns, and of 8 and 32 rows; whole fours of steps and rests, one block and more.
+    for n in [1, 5, 6, 7, 10, 11] {
+        for [m, k] in [[31, 9], [32, 4], [33, 7], [64, 512], [70, 515], [45, 1026]] {
+            check_everywhere([m, n, k]);
+        }
+    }
+}
+
+#[test]
 fn integers_and_powers_of_two_are_exact() {
     let mut rng = Rng::new(2);
     for shape in [[64, 48, 600], [33, 17, 1500]] {

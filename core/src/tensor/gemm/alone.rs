@@ -1,14 +1,15 @@
-//! The product of [`gemm`](super::gemm()) on the calling thread. B is read where it lies if it is small or A has few rows;
-//! else a block of it at a time is packed by the first rows of A as they are multiplied by it, for all others.
+//! The product of [`gemm`](super::gemm()) on the calling thread. B of few columns has a form of its own (`narrow`). B is
+//! read where it lies if it is small or A has few rows; else a block of it at a time is packed by the first rows of A as
+//! they are multiplied by it, for all others.
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB, block_in_l2};
+use super::blocking::{Caches, KB};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::in_place::InPlace;
 use super::macrokernel::{RowsByPanels, Segment};
-use super::{IntoMatrix, Operand, Output, activate, pack};
+use super::{IntoMatrix, Operand, Output, activate, narrow, pack};
 use crate::isa::Isa;
 use crate::tensor::matrix::{Aligned, LINE, MatMut, MatRef, padded};
 
@@ -41,7 +42,12 @@ pub(super) fn multiply(
     if c.rows() == 0 || c.cols() == 0 {
         return;
     }
-    if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
+    let add = matches!(output, Output::Accumulate);
+    if let Operand::Plain(a) = a
+        && narrow::multiply(isa, (a, rows.clone()), b, &mut c, add)
+    {
+        // Done.
+    } else if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
         && b.rows() > 0
         && (rows.len() <= FEW || stays_near(b.rows(), b.row_stride()))
     {
@@ -103,7 +109,8 @@ fn in_place(
     }
 }
 
-/// Block by block of B.
+/// Block by block of B: a block of KB steps of the reduction fills half of the second-level cache with [`COLUMNS`], where
+/// deeper ones have room for fewer, and A is read more often; what is left of fewer steps is not worth a pass over C.
 fn by_blocks(
     isa: Isa,
     (a, all): (Operand<'_>, Range<usize>),
@@ -113,11 +120,8 @@ fn by_blocks(
 ) {
     let (m, k, n) = (all.len(), b.rows(), b.cols());
     let is_plain = matches!(a, Operand::Plain(_));
-    let (deep, across) = if is_plain {
-        (block_in_l2(Caches::of_this_machine(), k).0, COLUMNS)
-    } else {
-        (KB, MANY_COLUMNS)
-    };
+    let deep = if is_plain && k < 2 * KB { k.max(1) } else { KB };
+    let across = if is_plain { COLUMNS } else { MANY_COLUMNS };
     let near = if is_plain { m } else { NEAR_ROWS };
     let mut lines = Aligned::zeroed(k.min(deep) * padded(n.min(across)));
     let lines = lines.as_chunks_mut().0;

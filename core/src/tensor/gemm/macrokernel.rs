@@ -16,6 +16,7 @@ use pulp::{Simd, WithSimd};
 use super::blocking::{Caches, KB, block_in_l2};
 use super::epilogue::Epilogue;
 use super::microkernel;
+use crate::isa::prefetch;
 use crate::tensor::LINE;
 
 /// Rows of C in one pass over B.
@@ -137,7 +138,9 @@ impl RowsByPanels<'_> {
             .iter()
             .map(|segment| segment.len)
             .sum::<usize>();
-        let (deep, wide) = block_in_l2(Caches::of_this_machine(), k);
+        let caches = Caches::of_this_machine();
+        let (deep, wide) = block_in_l2(caches, k);
+        let far = self.rows * self.a_stride * size_of::<f32>() > caches.l3 / 4;
         for ic in (0..self.rows).step_by(MC) {
             let mc = MC.min(self.rows - ic);
             if k == 0 && !self.add {
@@ -150,7 +153,7 @@ impl RowsByPanels<'_> {
                 for jc in (0..panels).step_by(wide / LINE) {
                     let js = jc..panels.min(jc + wide / LINE);
                     for (i, size) in tiles(mc, MR) {
-                        let at = (ic + i, js.clone(), ps.clone());
+                        let at = (ic + i, js.clone(), ps.clone(), far);
                         if size == MR {
                             self.strip::<S, PV, MR, NP>(simd, at);
                         } else if const { MR > 4 } && size == 4 {
@@ -166,21 +169,23 @@ impl RowsByPanels<'_> {
         }
     }
 
-    /// One row of tiles: rows `i..i + MR`, panels `js`, steps `ps`.
+    /// One row of tiles: rows `i..i + MR`, panels `js`, steps `ps`. If A is far, the rows that come next are asked for.
     #[inline(always)]
     fn strip<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
         simd: S,
-        (i, js, ps): (usize, Range<usize>, Range<usize>),
+        (i, js, ps, far): (usize, Range<usize>, Range<usize>, bool),
     ) {
-        for (j, size) in groups(js.len(), NP) {
-            let j = js.start + j;
+        let all = js.len();
+        for (j, size) in groups(all, NP) {
+            let share = if far { (j, j + size, all) } else { (0, 0, 1) };
+            let at = (i, js.start + j, share);
             if size == NP {
-                self.tile::<S, PV, MR, NP>(simd, i, j, ps.clone());
+                self.tile::<S, PV, MR, NP>(simd, at, ps.clone());
             } else if const { NP > 2 } && size == 2 {
-                self.tile::<S, PV, MR, 2>(simd, i, j, ps.clone());
+                self.tile::<S, PV, MR, 2>(simd, at, ps.clone());
             } else if const { NP > 1 } {
-                self.tile::<S, PV, MR, 1>(simd, i, j, ps.clone());
+                self.tile::<S, PV, MR, 1>(simd, at, ps.clone());
             }
         }
     }
@@ -189,22 +194,21 @@ impl RowsByPanels<'_> {
     fn tile<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
         simd: S,
-        i: usize,
-        j: usize,
+        at: (usize, usize, (usize, usize, usize)),
         ps: Range<usize>,
     ) {
         for pc in ps.clone().step_by(KB) {
-            self.block::<S, PV, MR, NP>(simd, i, j, pc..ps.end.min(pc + KB));
+            self.block::<S, PV, MR, NP>(simd, at, pc..ps.end.min(pc + KB));
         }
     }
 
-    /// A tile's sums over one block of the reduction.
+    /// A tile's sums over one block of the reduction: from row `i` on, panel `j`, with its share (from, to, of all) in
+    /// asking for what the next row of tiles needs.
     #[inline(always)]
     fn block<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
         simd: S,
-        i: usize,
-        j: usize,
+        (i, j, (first, last, all)): (usize, usize, (usize, usize, usize)),
         ps: Range<usize>,
     ) {
         let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
@@ -219,7 +223,31 @@ impl RowsByPanels<'_> {
                 for (q, panel) in panels.iter_mut().enumerate() {
                     *panel = &segment.lines[(j + q) * segment.len..][from..to];
                 }
-                microkernel::rows(simd, rows, panels, &mut acc);
+                if const { MR > 4 && (NP > 2 || PV > 1) } && last > 0 {
+                    // In the widest tile; a row at a time, lest too much is asked for at once.
+                    let len = to - from;
+                    let cut = len.div_ceil(MR);
+                    let mut at = 0;
+                    for row in 0..MR {
+                        let next = (i + MR + row) * self.a_stride + start + from;
+                        let share = next + len * first / all..next + len * last / all;
+                        for line in self.a.get(share).unwrap_or(&[]).chunks(LINE) {
+                            prefetch(line);
+                        }
+                        let end = len.min(at + cut);
+                        let (mut rows, mut panels) = (rows, panels);
+                        for row in &mut rows {
+                            *row = &row[at..end];
+                        }
+                        for panel in &mut panels {
+                            *panel = &panel[at..end];
+                        }
+                        microkernel::rows(simd, rows, panels, &mut acc);
+                        at = end;
+                    }
+                } else {
+                    microkernel::rows(simd, rows, panels, &mut acc);
+                }
             }
             start += segment.len;
         }

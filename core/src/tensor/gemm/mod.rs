@@ -10,9 +10,9 @@
 //!
 //! **How.** A register tile of MR rows of A by one to three panels of 16 columns of B runs down the reduction
 //! (`microkernel`). It reads B where it lies if that is near (`in_place`); else the first rows of A pack it into panels
-//! ([`Panels`]) as they go, for all others (`alone`). The loops round the tile keep each operand in the cache it should be
-//! read from (`macrokernel`, `columns`, `blocking`). Several threads take rows of C in turn (`product`). Overwriting never
-//! reads C, which may hold NaN.
+//! ([`Panels`]) as they go, for all others (`alone`). A B of up to ten columns has a tile of its own (`narrow`). The loops
+//! round the tile keep each operand in the cache it should be read from (`macrokernel`, `columns`, `blocking`). Several
+//! threads take rows of C in turn (`product`). Overwriting never reads C, which may hold NaN.
 
 mod alone;
 mod blocking;
@@ -22,6 +22,7 @@ mod epilogue;
 mod in_place;
 mod macrokernel;
 mod microkernel;
+mod narrow;
 mod pack;
 mod product;
 mod sparse;

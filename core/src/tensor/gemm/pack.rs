@@ -176,5 +176,28 @@ pub(super) fn rows_into(
     stride
 }
 
+/// The rows of `b`, each with what is needed to make N numbers of it: whatever.
+pub(super) fn rows_of<const N: usize>(b: Operand<'_>) -> Vec<[f32; N]> {
+    let mut rows = vec![[0.0; N]; b.rows()];
+    for (p, row) in rows.iter_mut().enumerate() {
+        match b {
+            Operand::Plain(b) => {
+                // All in one, if there is as much: a copy of some numbers takes as long as many.
+                if let Some(all) = b.data_from(p, 0).first_chunk() {
+                    *row = *all;
+                } else {
+                    row[..b.cols()].copy_from_slice(b.row(p));
+                }
+            }
+            Operand::Transposed(b) => {
+                for (j, x) in row.iter_mut().take(b.rows()).enumerate() {
+                    *x = b.row(j)[p];
+                }
+            }
+        }
+    }
+    rows
+}
+
 /// Rows that are written at a time: few enough for the ends of all to be near.
 const TURNED_TOGETHER: usize = 8;

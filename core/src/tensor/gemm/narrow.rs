@@ -1,0 +1,329 @@
+//! C = A B for a B of few columns, of which lines of 16 would be mostly padding: the vectors run down the rows of A, and
+//! numbers of B are broadcast.
+//!
+//! ```text
+//! for four steps of the reduction
+//!     for each vector of the tile's rows: four steps of each row, 16 bytes, turned into four vectors of one step each
+//!     for each step, each column of B: a number, broadcast, times the vectors of the tile
+//! ```
+//!
+//! Four quarters of a vector are put together as they are loaded, which leaves a transposition of four by four within
+//! each quarter: shuffles that run beside the multiply-adds.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::blocking::{Caches, KB};
+use super::{Operand, pack};
+use crate::isa::{Isa, prefetch};
+use crate::tensor::matrix::{LINE, MatMut, MatRef};
+
+/// Columns of the wider form: as many as leave registers to turn A in.
+const WIDE: usize = 10;
+
+/// Columns of the narrower one.
+const SLIM: usize = 6;
+
+/// Numbers of a row of A, or of C, that are moved together.
+const FOUR: usize = 4;
+
+/// Most columns, in fours.
+const FOURS: usize = WIDE.div_ceil(FOUR);
+
+/// C = A B, or C += A B, if B has so few columns and A as many rows as fill a tile: whether it is done.
+pub(super) fn multiply(
+    isa: Isa,
+    (a, rows): (MatRef<'_>, Range<usize>),
+    b: Operand<'_>,
+    c: &mut MatMut<'_>,
+    add: bool,
+) -> bool {
+    if b.cols() > WIDE || b.rows() == 0 {
+        false
+    } else if b.cols() > SLIM {
+        of_columns::<WIDE>(isa, (a, rows), b, c, add)
+    } else {
+        of_columns::<SLIM>(isa, (a, rows), b, c, add)
+    }
+}
+
+/// By tiles of N columns.
+fn of_columns<const N: usize>(
+    isa: Isa,
+    (a, rows): (MatRef<'_>, Range<usize>),
+    b: Operand<'_>,
+    c: &mut MatMut<'_>,
+    add: bool,
+) -> bool {
+    let lying = match b {
+        Operand::Plain(b) if b.row_stride() == N => b.data().as_chunks().0.get(..b.rows()),
+        _ => None,
+    };
+    let room;
+    let b_rows = if let Some(rows) = lying {
+        rows
+    } else {
+        room = pack::rows_of(b);
+        &room[..]
+    };
+    let (a_stride, c_stride) = (a.row_stride(), c.row_stride());
+    isa.dispatch(Narrow::<N> {
+        a: a.data_from(rows.start, 0),
+        a_stride,
+        rows: rows.len(),
+        b: b_rows,
+        c: c.data(),
+        c_stride,
+        n: b.cols(),
+        add,
+        far: rows.len() * a_stride * size_of::<f32>() > Caches::of_this_machine().l3 / 2,
+    })
+}
+
+/// C = A B, or C += A B, by tiles of N columns.
+struct Narrow<'a, const N: usize> {
+    /// Rows of A, `a_stride` apart, and how many.
+    a: &'a [f32],
+    a_stride: usize,
+    rows: usize,
+    /// Rows of B, and whatever makes them as wide as a tile.
+    b: &'a [[f32; N]],
+    /// Rows of C, `c_stride` apart, and how many columns it has.
+    c: &'a mut [f32],
+    c_stride: usize,
+    n: usize,
+    add: bool,
+    /// Whether A is asked for before it is read.
+    far: bool,
+}
+
+/// Rows of A in fours of steps, for a vector.
+type Rows<'a> = [&'a [[f32; FOUR]]; LINE];
+
+impl<const N: usize> WithSimd for Narrow<'_, N> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        // Vectors of rows: 12 or 20 accumulators of 32 registers, or 6 of 16, which have no room for the wider form.
+        match S::F32_LANES {
+            16 | 4 => self.run::<S, 2>(simd),
+            8 if const { N <= SLIM } => self.run::<S, 1>(simd),
+            _ => false,
+        }
+    }
+}
+
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops are unrolled, which leaves arrays of vectors in registers"
+)]
+impl<const N: usize> Narrow<'_, N> {
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(mut self, simd: S) -> bool {
+        let (tile, rows) = (V * S::F32_LANES, self.rows);
+        if rows < tile {
+            return false;
+        }
+        for pc in (0..self.b.len()).step_by(KB) {
+            for first in (0..rows).step_by(tile) {
+                // The last tile may begin with rows that are done.
+                let i = first.min(rows - tile);
+                self.tile::<S, V>(simd, i, first - i, pc);
+            }
+        }
+        true
+    }
+
+    /// Rows of C from `i` on, of which the first `done` are there already; the block of steps from `pc` on.
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize>(&mut self, simd: S, i: usize, done: usize, pc: usize) {
+        let (len, stride) = (KB.min(self.b.len() - pc), self.a_stride);
+        let b = &self.b[pc..pc + len];
+        let (b, b_left) = b.as_chunks::<FOUR>();
+        let block = &self.a[i * stride + pc..];
+        let mut rows: [Rows<'_>; V] = [[&[]; LINE]; V];
+        let mut a = block;
+        for v in 0..V {
+            for r in 0..S::F32_LANES {
+                // What is looked at may end with the last row, before the next would begin.
+                let last = v == V - 1 && r == S::F32_LANES - 1;
+                let (row, below) = if last { (a, a) } else { a.split_at(stride) };
+                rows[v][r] = &row.as_chunks().0[..b.len()];
+                a = below;
+            }
+        }
+        let mut acc = [[simd.splat_f32s(0.0); N]; V];
+        let below = if self.far { a.get(stride..) } else { None };
+        fours(simd, &rows, b, (below.unwrap_or(&[]), stride), &mut acc);
+        for (p, b_left) in b_left.iter().enumerate() {
+            let lines = column(&block[b.len() * FOUR + p..], stride, S::F32_LANES);
+            let mut x = [simd.splat_f32s(0.0); V];
+            for v in 0..V {
+                x[v] = S::as_simd_f32s(&lines[v]).0[0];
+            }
+            step(simd, x, b_left, &mut acc);
+        }
+        let add = self.add || pc > 0;
+        if self.n == N && done == 0 && !add {
+            // No loop, which would have the sums in memory.
+            self.store(simd, &acc[0], i);
+            if const { V > 1 } {
+                self.store(simd, &acc[V - 1], i + S::F32_LANES);
+            }
+        } else {
+            let mut lines = [[[0.0; LINE]; N]; V];
+            for v in 0..V {
+                for j in 0..N {
+                    S::as_mut_simd_f32s(&mut lines[v][j]).0[0] = acc[v][j];
+                }
+            }
+            let rows = done..V * S::F32_LANES;
+            let c = &mut self.c[i * self.c_stride..];
+            let shape = (self.c_stride, self.n);
+            store_some(lines.as_flattened(), (N, S::F32_LANES), rows, c, shape, add);
+        }
+    }
+
+    /// As many rows of C as there are lanes, from `i` on, over what it holds.
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, simd: S, acc: &[S::f32s; N], i: usize) {
+        let zero = simd.splat_f32s(0.0);
+        let mut fours = [[zero; FOUR]; FOURS];
+        for j in 0..N {
+            fours[j / FOUR][j % FOUR] = simd.add_f32s(zero, acc[j]);
+        }
+        for g in 0..FOURS {
+            fours[g] = simd.interleave_shfl_f32s(fours[g]);
+        }
+        let mut c = &mut self.c[i * self.c_stride..];
+        for l in 0..S::F32_LANES / FOUR {
+            for q in 0..FOUR {
+                let last = l == S::F32_LANES / FOUR - 1 && q == FOUR - 1;
+                let (row, below) = if last {
+                    (std::mem::take(&mut c), &mut [][..])
+                } else {
+                    std::mem::take(&mut c).split_at_mut(self.c_stride)
+                };
+                let row = &mut row[..N];
+                c = below;
+                for g in 0..N.div_ceil(FOUR) {
+                    let mut line = [[0.0; FOUR]; LINE / FOUR];
+                    S::as_mut_simd_f32s(line.as_flattened_mut()).0[0] = fours[g][q];
+                    let width = FOUR.min(N - g * FOUR);
+                    row[g * FOUR..][..width].copy_from_slice(&line[l][..width]);
+                }
+            }
+        }
+    }
+}
+
+/// Rows of a tile of which C has not all columns, or to which they are added: `lines` holds as many rows as there are
+/// lanes of each column, then those of the next vector.
+#[inline(never)]
+fn store_some(
+    lines: &[[f32; LINE]],
+    (columns, lanes): (usize, usize),
+    rows: Range<usize>,
+    c: &mut [f32],
+    (stride, n): (usize, usize),
+    add: bool,
+) {
+    for r in rows {
+        let lines = &lines[r / lanes * columns..][..columns];
+        for (c, line) in c[r * stride..][..n].iter_mut().zip(lines) {
+            *c = if add { *c } else { 0.0 } + line[r % lanes];
+        }
+    }
+}
+
+/// The first number of each of the tile's rows of A, `lanes` to a line.
+#[inline(never)]
+fn column(a: &[f32], stride: usize, lanes: usize) -> [[f32; LINE]; 2] {
+    let mut lines = [[0.0; LINE]; 2];
+    for (i, a) in a.iter().step_by(stride).take(2 * lanes).enumerate() {
+        lines[i / lanes][i % lanes] = *a;
+    }
+    lines
+}
+
+/// acc += A B for these fours of steps.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "one index for many slices of one length, which no iterator walks together"
+)]
+#[inline(always)]
+fn fours<S: Simd, const N: usize, const V: usize>(
+    simd: S,
+    rows: &[Rows<'_>; V],
+    b: &[[[f32; N]; FOUR]],
+    (mut below, stride): (&[f32], usize),
+    acc: &mut [[S::f32s; N]; V],
+) {
+    // One length for all: told here, so that no index is checked below.
+    let k = b.len();
+    let mut rows = *rows;
+    for v in 0..V {
+        for r in 0..S::F32_LANES {
+            rows[v][r] = &rows[v][r][..k];
+        }
+    }
+    let mut sum = *acc;
+    let (mut next, mut at) = (below.as_chunks::<LINE>().0, 0);
+    for p in 0..k {
+        // As many lines as these rows take, of the rows that come next.
+        if let Some(lines) = next.get(at..at + V * S::F32_LANES * FOUR / LINE) {
+            for line in lines {
+                prefetch(line);
+            }
+            at += lines.len();
+            if at >= k * FOUR / LINE {
+                below = below.get(stride..).unwrap_or(&[]);
+                (next, at) = (below.as_chunks().0, 0);
+            }
+        }
+        let mut x = [[simd.splat_f32s(0.0); FOUR]; V];
+        for v in 0..V {
+            x[v] = turned(simd, &rows[v], p);
+        }
+        for s in 0..FOUR {
+            let mut y = [simd.splat_f32s(0.0); V];
+            for v in 0..V {
+                y[v] = x[v][s];
+            }
+            step(simd, y, &b[p][s], &mut sum);
+        }
+    }
+    *acc = sum;
+}
+
+/// Four steps of as many rows as there are lanes, a vector for each step.
+#[inline(always)]
+fn turned<S: Simd>(simd: S, rows: &Rows<'_>, p: usize) -> [S::f32s; FOUR] {
+    let mut x = [simd.splat_f32s(0.0); FOUR];
+    for q in 0..FOUR {
+        let mut line = [[0.0; FOUR]; LINE / FOUR];
+        for l in 0..S::F32_LANES / FOUR {
+            line[l] = rows[FOUR * l + q][p];
+        }
+        x[q] = S::as_simd_f32s(line.as_flattened()).0[0];
+    }
+    simd.deinterleave_shfl_f32s(x)
+}
+
+/// acc\[v\]\[j\] += a\[v\] b\[j\], fused.
+#[inline(always)]
+fn step<S: Simd, const N: usize, const V: usize>(
+    simd: S,
+    a: [S::f32s; V],
+    b: &[f32; N],
+    acc: &mut [[S::f32s; N]; V],
+) {
+    for j in 0..N {
+        let y = simd.splat_f32s(b[j]);
+        for v in 0..V {
+            acc[v][j] = simd.mul_add_f32s(a[v], y, acc[v][j]);
+        }
+    }
+}
