@@ -230,7 +230,7 @@ fn columns_by_panels<const U: usize>() {
                     })
                     .collect();
                 let mut c = vec![f32::NAN; m * n];
-                let mut room = nans(room_for_lines(k, pieces.len()));
+                let mut room = nans(room_for_lines(k));
                 // Two threads' shares of the columns.
                 for columns in [0..m / 4 * 2, m / 4 * 2..m] {
                     isa.dispatch(SparseColumnsByPanels {

@@ -43,9 +43,10 @@ pub struct SparseColumnsByPanels<'a, K, const U: usize = 2> {
     pub sink: K,
 }
 
-/// Floats of room that a [`SparseColumnsByPanels`] of so many rows in so many pieces needs.
-pub fn room_for_lines(rows: usize, pieces: usize) -> usize {
-    (rows + pieces * GROUP) * MOST_PANELS * LINE
+/// Floats of room that a [`SparseColumnsByPanels`] of so many rows needs: whole groups can be looked at from each group's
+/// first row on.
+pub fn room_for_lines(rows: usize) -> usize {
+    (rows + GROUP) * MOST_PANELS * LINE
 }
 
 impl<K: Sink, const U: usize> WithSimd for SparseColumnsByPanels<'_, K, U> {
@@ -161,7 +162,7 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         let (mut places, _) = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>();
         for piece in self.pieces {
             let rows = piece.a.rows();
-            let (here, rest) = places.split_at_mut(rows.next_multiple_of(GROUP));
+            let (here, rest) = places.split_at_mut(rows);
             for q in 0..NP {
                 let lines = &piece.lines[(j + q.min(count - 1)) * rows..][..rows];
                 for (place, line) in here.iter_mut().zip(lines) {
@@ -251,11 +252,13 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         let unit = column / U;
         let (word, at) = (unit / UNITS, unit % UNITS);
         for piece in self.pieces {
+            let mut here = places;
+            places = places.get(piece.a.rows()..).unwrap_or_default();
             for g in 0..piece.a.groups() {
-                let Some((group, rest)) = places.split_first_chunk::<GROUP>() else {
+                let Some((group, rest)) = here.split_first_chunk::<GROUP>() else {
                     return acc;
                 };
-                places = rest;
+                here = rest;
                 let strip = piece.a.strip(numbers, g, word);
                 let mut next = |bits: &mut u64, at: usize, first: usize| {
                     // Below 64, for there is a bit: told to the compiler.
