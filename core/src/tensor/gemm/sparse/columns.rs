@@ -81,6 +81,9 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
 
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const NP: usize, N: Numbers>(&mut self, simd: S, numbers: N) {
+        if let Some(piece) = self.lone_row() {
+            return self.lone::<S, PV, NP, N>(simd, numbers, piece);
+        }
         for j in (0..self.panels).step_by(NP) {
             match self.panels - j {
                 1 => self.tile::<S, PV, 1, N>(simd, numbers, j, 1),
@@ -101,13 +104,34 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         (piece.a.rows() == 1 && is_plain).then_some(*piece)
     }
 
-    /// One row of A by `count` panels from j on of one row of B, times 1, added to what the sink has.
+    /// The product of that row, exactly the panels that there are.
+    #[inline(always)]
+    fn lone<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+        &mut self,
+        simd: S,
+        numbers: N,
+        piece: SparsePiece<'_, U>,
+    ) {
+        for j in (0..self.panels).step_by(NP) {
+            let Some(sums) = self.sink.in_place() else {
+                return;
+            };
+            match self.panels - j {
+                1 => Self::outer_product::<S, PV, 1, N>(simd, numbers, piece, j, sums),
+                2 if NP > 2 => Self::outer_product::<S, PV, 2, N>(simd, numbers, piece, j, sums),
+                3 if NP > 3 => Self::outer_product::<S, PV, 3, N>(simd, numbers, piece, j, sums),
+                _ => Self::outer_product::<S, PV, NP, N>(simd, numbers, piece, j, sums),
+            }
+        }
+    }
+
+    /// One row of A by NP panels from j on of one row of B, times 1, added to what the sink has.
     #[inline(always)]
     fn outer_product<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
         simd: S,
         numbers: N,
         piece: SparsePiece<'_, U>,
-        (j, count): (usize, usize),
+        j: usize,
         sums: Sums<'_>,
     ) {
         let Sums {
@@ -116,31 +140,53 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
             factor,
             ..
         } = sums;
+        if rows.is_empty() {
+            return;
+        }
         let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(factor));
         let b: [[S::f32s; PV]; NP] =
-            std::array::from_fn(|q| microkernel::line::<S, PV>(&piece.lines[j + q.min(count - 1)]));
-        let across = SparseRows::<U>::STRIP;
-        for strip in rows.start / across..rows.end.div_ceil(across) {
-            let mut bits = piece.a.found_in(strip);
-            let x = piece.a.strip_row(numbers, 0, strip);
+            std::array::from_fn(|q| microkernel::line::<S, PV>(&piece.lines[j + q]));
+        let widen = |x: N::Kept| simd.splat_f32s(numbers.widen(x));
+        let add = |x: S::f32s, b: &[S::f32s; PV], line: &mut [f32; LINE]| {
+            for (c, &b) in S::as_mut_simd_f32s(line).0.iter_mut().zip(b) {
+                // As it is stored elsewhere: no sum is -0.
+                let sum = simd.add_f32s(zero, simd.mul_f32s(x, b));
+                *c = simd.mul_add_f32s(factor, sum, *c);
+            }
+        };
+        let mut panels = lines[j * rows.len()..].chunks_exact_mut(rows.len());
+        // Whole units, and the column that the last unit has not got.
+        let mut panels: [_; NP] = std::array::from_fn(|_| {
+            let panel = panels.next().unwrap_or_default();
+            panel.as_chunks_mut::<U>()
+        });
+        let units = rows.start / U..rows.end / U;
+        for strip in units.start / UNITS..rows.end.div_ceil(U * UNITS) {
+            let first = units.start.max(strip * UNITS);
+            let len = units.end.min((strip + 1) * UNITS) - first;
+            let mut here = panels
+                .each_mut()
+                .map(|(whole, _)| &mut whole[first - units.start..][..len]);
+            let x = &piece.a.strip_row(numbers, 0, strip)[first % UNITS..];
+            let mut bits = piece.a.found_in(strip) >> (first % UNITS);
             while bits != 0 {
-                let at = bits.trailing_zeros() as usize % 64;
+                let at = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let column = strip * across + U * at;
-                if !rows.contains(&column) {
-                    continue;
-                }
-                let x = x[at].map(|x| simd.splat_f32s(numbers.widen(x)));
-                for (q, b) in b.iter().enumerate().take(count) {
-                    let first = (j + q) * rows.len() + column - rows.start;
-                    let end = first + U.min(rows.end - column);
-                    for (x, line) in x.into_iter().zip(&mut lines[first..end]) {
-                        let c = S::as_mut_simd_f32s(line).0;
-                        for v in 0..PV {
-                            // As it is stored elsewhere: no sum is -0.
-                            let sum = simd.add_f32s(zero, simd.mul_f32s(x, b[v]));
-                            c[v] = simd.mul_add_f32s(factor, sum, c[v]);
+                if at >= len {
+                    if first + at == units.end {
+                        let x = x[at].map(widen);
+                        for ((_, rest), b) in panels.iter_mut().zip(&b) {
+                            for (x, line) in x.into_iter().zip(rest.iter_mut()) {
+                                add(x, b, line);
+                            }
                         }
+                    }
+                    break;
+                }
+                let x = x[at].map(widen);
+                for (here, b) in here.iter_mut().zip(&b) {
+                    for (x, line) in x.into_iter().zip(&mut here[at]) {
+                        add(x, b, line);
                     }
                 }
             }
@@ -156,9 +202,6 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         j: usize,
         count: usize,
     ) {
-        if let (Some(piece), Some(sums)) = (self.lone_row(), self.sink.in_place()) {
-            return Self::outer_product::<S, PV, NP, N>(simd, numbers, piece, (j, count), sums);
-        }
         let (mut places, _) = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>();
         for piece in self.pieces {
             let rows = piece.a.rows();
