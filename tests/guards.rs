@@ -16,7 +16,7 @@ use mlp_core::optim::{Adam, Optimizer, Penalty, Sgd, Step};
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
 use mlp_core::tensor::gemm::{
     ColumnsByPanels, Epilogue, GROUP, KB, Operand, Output, Rows, RowsByPanels, Segment, Sink,
-    SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, gemm, room_for_lines, room_for_rows,
+    SparseColumnsByPanels, SparseRowsByPanels, gemm, room_for_lines, room_for_rows,
 };
 use mlp_core::tensor::matrix::Aligned;
 use mlp_core::tensor::reduce::{dot16, max16, sum16};
@@ -183,10 +183,8 @@ fn tiles_down_columns() {
                 });
                 if k <= KB {
                     isa.dispatch(SparseColumnsByPanels {
-                        pieces: &[SparsePiece {
-                            a: &sparse,
-                            lines: piece.lines,
-                        }],
+                        a: &[&sparse],
+                        pieces: &[piece],
                         columns: 0..m,
                         panels: n.div_ceil(LINE),
                         room: &mut Aligned::zeroed(room_for_lines(k)),

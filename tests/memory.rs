@@ -166,7 +166,7 @@ fn main() {
             let (planned, taken, network) = case.measure(401, threads);
             let total = planned.total();
             // What the products that skip zeros need is not told beforehand.
-            let more = if case.data == Kind::Dense { 0 } else { 100_000 };
+            let more = if case.data == Kind::Dense { 0 } else { 140_000 };
             assert!(
                 (0.97..1.03).contains(&(taken as f64 / total as f64))
                     || (total..total + more * threads).contains(&taken),

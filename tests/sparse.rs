@@ -6,11 +6,11 @@ use std::ops::Range;
 
 use mlp_core::nn::Scratch;
 use mlp_core::tensor::gemm::{
-    Epilogue, KB, Meanwhile, Segment, Sink, SparseColumnsByPanels, SparsePiece, SparseRowsByPanels,
-    Sums, room_for_lines, room_for_rows,
+    Epilogue, KB, Meanwhile, Rows, Segment, Sink, SparseColumnsByPanels, SparseRowsByPanels, Sums,
+    room_for_lines, room_for_rows,
 };
 use mlp_core::tensor::matrix::Aligned;
-use mlp_core::tensor::sparse::SparseRows;
+use mlp_core::tensor::sparse::{SparseRows, UNITS};
 use mlp_core::tensor::{LINE, padded};
 use mlp_core::{Activation, Inputs, Isa, Matrix, Network};
 use oracle::gemm::gemm_chain;
@@ -126,8 +126,9 @@ fn rows_by_panels<const U: usize>() {
             for isa in Isa::available() {
                 for rows in &rows_of::<U>(isa, &bytes, k) {
                     let mut c = vec![f32::NAN; m * padded(n)];
-                    let met = RefCell::new(vec![0; m]);
-                    let meet = |r: usize| met.borrow_mut()[r] += 1;
+                    let across = k.div_ceil(U * UNITS);
+                    let met = RefCell::new(vec![0; m * across]);
+                    let meet = |r: usize, strip: usize| met.borrow_mut()[r * across + strip] += 1;
                     isa.dispatch(SparseRowsByPanels {
                         a: rows,
                         segments: &segments,
@@ -222,10 +223,21 @@ fn columns_by_panels<const U: usize>() {
                     .windows(2)
                     .map(|cut| rows_of::<U>(isa, &bytes[cut[0] * m..cut[1] * m], m))
                     .collect();
-                let pieces = lines.iter().zip(&rows);
-                let pieces: Vec<_> = pieces
-                    .map(|(lines, rows)| SparsePiece {
-                        a: &rows[kind],
+                let a: Vec<_> = rows.iter().map(|rows| &rows[kind]).collect();
+                // B is cut where A is, or elsewhere.
+                let other = [0, k - k / 4, k];
+                let other_lines = panels(&b, n, &other);
+                let (cuts, lines) = match kind {
+                    0 => (&cuts[..], &lines),
+                    _ => (&other[..], &other_lines),
+                };
+                let pieces: Vec<_> = lines
+                    .iter()
+                    .zip(cuts.windows(2))
+                    .map(|(lines, cut)| Rows {
+                        a: &[],
+                        stride: 1,
+                        len: cut[1] - cut[0],
                         lines,
                     })
                     .collect();
@@ -234,6 +246,7 @@ fn columns_by_panels<const U: usize>() {
                 // Two threads' shares of the columns.
                 for columns in [0..m / 4 * 2, m / 4 * 2..m] {
                     isa.dispatch(SparseColumnsByPanels {
+                        a: &a,
                         pieces: &pieces,
                         columns,
                         panels: n.div_ceil(LINE),
@@ -251,6 +264,7 @@ fn columns_by_panels<const U: usize>() {
                     let first = rows.start * n;
                     let mut c = panels(&old[first..rows.end * n], n, &[0, rows.len()]).remove(0);
                     isa.dispatch(SparseColumnsByPanels {
+                        a: &a,
                         pieces: &pieces,
                         columns: rows.clone(),
                         panels: n.div_ceil(LINE),

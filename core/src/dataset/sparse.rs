@@ -1,17 +1,18 @@
 //! Inputs of which most numbers are zero: whether they are such, and their rows for the products that skip the zeros.
 
-use std::hint::black_box;
-
 use pulp::{Simd, WithSimd};
 
 use crate::dataset::Inputs;
 use crate::dataset::inputs::Row;
 use crate::dataset::scaling::Affine;
 use crate::isa::{Isa, prefetch};
-use crate::tensor::sparse::SparseRows;
+use crate::tensor::sparse::{SparseRows, UNITS};
 
 /// Bytes in a line of the cache.
 const LINE_OF_BYTES: usize = 64;
+
+/// Columns of a strip.
+const STRIP: usize = 2 * UNITS;
 
 /// Rows of which the numbers that are not zero are counted.
 const SAMPLE: usize = 256;
@@ -41,13 +42,13 @@ impl Inputs {
         (self.are_bytes() && table[0] == 0.0 && zeros == 1).then_some(table)
     }
 
-    /// Has the cache fetch row `i`, which will soon be gathered.
+    /// Has the cache fetch strip `strip` of row `i`, which will soon be gathered: rows are far apart in memory.
     #[inline]
-    pub fn fetch(&self, i: usize) {
+    pub fn fetch(&self, i: usize, strip: usize) {
         match self.row(i) {
-            Row::Bytes(bytes) => fetch_lines(bytes),
-            Row::Floats(floats) => fetch_lines(floats),
-            Row::Stored(floats) => fetch_lines(floats),
+            Row::Bytes(bytes) => fetch_lines(bytes, strip),
+            Row::Floats(floats) => fetch_lines(floats, strip),
+            Row::Stored(floats) => fetch_lines(floats, strip),
         }
     }
 
@@ -59,32 +60,37 @@ impl Inputs {
     pub fn gather_sparse_on(
         &self,
         isa: Isa,
-        mut indices: impl Iterator<Item = usize> + Clone,
+        mut indices: impl Iterator<Item = usize>,
         out: &mut SparseRows,
     ) {
         out.clear();
-        let mut again = indices.clone();
         isa.dispatch(Gather {
             inputs: self,
-            indices: [&mut indices, &mut again],
+            indices: &mut indices,
             out,
         });
     }
 }
 
-/// All lines of a row.
-fn fetch_lines<T>(row: &[T]) {
-    for line in row.chunks(LINE_OF_BYTES / size_of::<T>()) {
+/// The lines of a strip of a row.
+fn fetch_lines<T>(row: &[T], strip: usize) {
+    let mut strips = row.chunks(STRIP).skip(strip);
+    for line in strips
+        .next()
+        .unwrap_or_default()
+        .chunks(LINE_OF_BYTES / size_of::<T>())
+    {
         prefetch(line);
     }
-    // A row that does not begin with a line has part of one more.
-    prefetch(&row[row.len().saturating_sub(1)..]);
+    if strips.len() == 0 {
+        // A row that does not begin with a line has part of one more.
+        prefetch(&row[row.len().saturating_sub(1)..]);
+    }
 }
 
 struct Gather<'a> {
     inputs: &'a Inputs,
-    /// The same rows twice.
-    indices: [&'a mut dyn Iterator<Item = usize>; 2],
+    indices: &'a mut dyn Iterator<Item = usize>,
     out: &'a mut SparseRows,
 }
 
@@ -95,19 +101,11 @@ impl WithSimd for Gather<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let Self {
             inputs,
-            indices: [touched, taken],
+            indices,
             out,
         } = self;
-        // The rows are far apart in memory. One look at every line of theirs first, none waiting for another, has the
-        // cache fetch many at a time.
-        let seen = touched.fold(0, |seen, i| match inputs.row(i) {
-            Row::Bytes(bytes) => look(bytes, seen, |&byte| byte),
-            Row::Floats(floats) => look(floats, seen, |x| x.to_bits() as u8),
-            Row::Stored(floats) => look(floats, seen, |x| x[0]),
-        });
-        black_box(seen);
         let affine = Affine::of(inputs.scaling());
-        for i in taken {
+        for i in indices {
             match inputs.row(i) {
                 Row::Bytes(bytes) if out.is_of_bytes() => out.push_bytes(bytes),
                 Row::Bytes(bytes) => scale(out, bytes, f32::from, &affine),
@@ -116,13 +114,6 @@ impl WithSimd for Gather<'_> {
             }
         }
     }
-}
-
-/// Something of every line of a row.
-#[inline(always)]
-fn look<T>(row: &[T], seen: u8, part: impl Fn(&T) -> u8) -> u8 {
-    let lines = row.iter().step_by(LINE_OF_BYTES / size_of::<T>());
-    lines.fold(seen, |seen, x| seen ^ part(x))
 }
 
 /// One more row, scaled by the two operations of the dense gathering.

@@ -6,23 +6,24 @@
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
+use super::first::First;
+use super::forward::with_segments;
 use super::given::{Given, Source};
-use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss, odd_lines};
+use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss};
 use super::mask::{Draw, Mask, MaskRow};
 use super::share::Share;
 use super::skipped::Skipped;
 use crate::isa::Isa;
 use crate::nn::{Network, RowLoss};
-use crate::team::MOST_THREADS;
-use crate::tensor::gemm::{
-    Epilogue, Meanwhile, Rows, RowsByPanels, Segment, SparsePiece, SparseRowsByPanels,
-    room_for_rows,
-};
-use crate::tensor::matrix::Aligned;
+use crate::tensor::activation::Activation;
+use crate::tensor::gemm::{Epilogue, Rows, RowsByPanels, SparseRowsByPanels};
 use crate::tensor::sparse::SparseRows;
 
 /// All members' shares, held for reading.
 pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>];
+
+/// All units of the first layer, held for reading, if it is shared out by units.
+pub(super) type Firsts<'a> = [Option<RwLockReadGuard<'a, First>>];
 
 /// One thread's rows of the batch.
 #[derive(Debug)]
@@ -38,31 +39,21 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Room for `capacity` rows of batches of `batch`, with what the first layer takes in if its inputs are sparse;
-    /// `results` is how many rows' losses it can hold.
+    /// Room for `capacity` rows of batches of `batch`, with what the first layer is given; `results` is how many rows'
+    /// losses it can hold.
     pub(super) fn new(
         network: &Network,
         aim: Aim,
         [capacity, batch]: [usize; 2],
-        sparse: Option<SparseRows>,
+        given: Given,
         results: usize,
     ) -> Self {
-        let stride = odd_lines(network.inputs());
         Self {
             isa: network.isa(),
             aim,
             rows: 0,
             capacity,
-            given: match sparse {
-                Some(rows) => Given::Sparse {
-                    rows,
-                    room: Aligned::zeroed(room_for_rows(capacity)),
-                },
-                None => Given::Dense {
-                    rows: Aligned::zeroed(capacity * stride),
-                    stride,
-                },
-            },
+            given,
             input_dropout: network.layers()[0].dropout(),
             layers: (0..network.layers().len())
                 .map(|l| LayerRows::new(network, l, capacity, batch))
@@ -96,34 +87,36 @@ impl Block {
     }
 
     /// Takes the rows `indices` of the data forward, then their gradients back to every layer's z; `next` will be met next.
+    /// They are rows `part` of those that all first layers have met, if that is shared out.
     pub(super) fn meet(
         &mut self,
         shares: &Shares<'_>,
+        (firsts, part): (&Firsts<'_>, Range<usize>),
         source: &Source<'_>,
         [indices, next]: [&[u32]; 2],
         draw: Draw<'_>,
     ) {
         self.rows = indices.len();
-        let rows = indices.iter().map(|&i| i as usize);
-        self.given.gather(self.isa, source, rows);
         if self.rows == 0 {
+            self.given.gather(self.isa, source, std::iter::empty());
             self.layers.iter_mut().for_each(LayerRows::clear);
             return;
         }
-        if let Given::Sparse { rows, .. } = &mut self.given {
-            rows.turn(self.isa);
-        }
-        if self.input_dropout > 0.0 {
-            let mask = Mask::new(draw, 0, self.input_dropout);
-            self.given
-                .drop(self.isa, mask, self.rows, source.inputs.cols());
-        }
-        let fetch = |r: usize| {
-            if let Some(&i) = next.get(r) {
-                source.inputs.fetch(i as usize);
+        if let [None, ..] | [] = firsts {
+            let rows = indices.iter().map(|&i| i as usize);
+            self.given.gather(self.isa, source, rows);
+            self.given.turn(self.isa);
+            if self.input_dropout > 0.0 {
+                let mask = Mask::new(draw, 0, self.input_dropout);
+                self.given
+                    .drop(self.isa, mask, self.rows, source.inputs.cols());
             }
-        };
-        self.forward(shares, Some(draw), Some(Meanwhile(&fetch)));
+            self.begin(shares, Some(&|r, strip| source.fetch(next, r, strip)));
+        }
+        for first in firsts.iter().flatten() {
+            first.give(part.clone(), &mut self.layers[0]);
+        }
+        self.forward(shares, Some(draw));
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
         if self.aim.reported.is_some() {
@@ -202,7 +195,8 @@ impl Block {
     ) {
         self.rows = range.len();
         self.given.gather(self.isa, source, range.clone());
-        self.forward(shares, None, None);
+        self.begin(shares, None);
+        self.forward(shares, None);
         let last = self.layers.len() - 1;
         let layer = &mut self.layers[last];
         self.isa.dispatch(OutputLoss {
@@ -222,84 +216,53 @@ impl Block {
         self.capacity
     }
 
-    /// All layers; in training with dropout after the layers that have it.
-    fn forward(
-        &mut self,
-        shares: &Shares<'_>,
-        training: Option<Draw<'_>>,
-        meanwhile: Option<Meanwhile<'_>>,
-    ) {
-        let last = self.layers.len() - 1;
-        for l in 0..=last {
-            let (below, layers) = self.layers.split_at_mut(l);
-            let layer = &mut layers[0];
-            let (one, mut many);
-            let segments = if let [Some(share)] = shares {
-                one = [share.segment(l)];
-                &one[..]
-            } else {
-                many = [Segment { len: 0, lines: &[] }; MOST_THREADS];
-                let held = shares.iter().flatten();
-                let count = held.clone().count();
-                for (segment, share) in many.iter_mut().zip(held) {
-                    *segment = share.segment(l);
-                }
-                &many[..count]
-            };
-            let by_loss = l == last && self.aim.loss.from_logits();
-            let keep = layer.activation.needs_preactivation();
-            let epilogue = Epilogue {
-                bias: shares.iter().flatten().find_map(|share| share.bias(l)),
-                preactivation: keep.then_some(&mut layer.preactivation[..]),
-                activation: (!by_loss).then_some(layer.activation),
-            };
-            let (c, c_stride, n) = (&mut layer.output[..], layer.stride, layer.outputs);
-            let dense = match (below.last_mut(), &mut self.given) {
-                (None, Given::Sparse { rows, room }) => {
-                    self.isa.dispatch(SparseRowsByPanels {
-                        a: rows,
-                        segments,
-                        meanwhile,
-                        room,
-                        c,
-                        c_stride,
-                        n,
-                        epilogue,
-                    });
-                    None
-                }
-                (None, Given::Dense { rows, stride }) => Some((&rows[..], *stride, epilogue)),
-                (Some(below), _) => match below.take_in(self.isa, self.rows, training.is_some()) {
-                    Some((a, room)) => {
-                        self.isa.dispatch(SparseRowsByPanels {
-                            a,
-                            segments,
-                            meanwhile: None,
-                            room,
-                            c,
-                            c_stride,
-                            n,
-                            epilogue,
-                        });
-                        None
+    /// The function that follows the product of layer `l`, unless the loss has it.
+    fn activation(&self, l: usize) -> Option<Activation> {
+        let by_loss = l == self.layers.len() - 1 && self.aim.loss.from_logits();
+        (!by_loss).then_some(self.layers[l].activation)
+    }
+
+    /// The first layer, of the rows given.
+    fn begin(&mut self, shares: &Shares<'_>, meanwhile: Option<&dyn Fn(usize, usize)>) {
+        let (isa, rows, activation) = (self.isa, self.rows, self.activation(0));
+        let (given, layer) = (&mut self.given, &mut self.layers[0]);
+        let held = shares.iter().flatten();
+        if held
+            .clone()
+            .any(|share| share.columns(0).len() < layer.outputs)
+        {
+            for share in held {
+                let (columns, segments) = (share.columns(0), [share.segment(0)]);
+                let forward = layer.forward(columns, &segments, share.bias(0), activation);
+                given.forward(isa, rows, forward, None);
+            }
+        } else {
+            with_segments(shares, 0, |segments| {
+                let bias = held.clone().find_map(|share| share.bias(0));
+                let forward = layer.forward(0..layer.outputs, segments, bias, activation);
+                given.forward(isa, rows, forward, meanwhile);
+            });
+        }
+    }
+
+    /// All layers but the first; in training with dropout after the layers that have it.
+    fn forward(&mut self, shares: &Shares<'_>, training: Option<Draw<'_>>) {
+        let (isa, count) = (self.isa, self.rows);
+        for l in 0..self.layers.len() {
+            let activation = self.activation(l);
+            if let Some([below, layer]) = l.checked_sub(1).map(|l| &mut self.layers[l..l + 2]) {
+                with_segments(shares, l, |segments| {
+                    let bias = shares.iter().flatten().find_map(|share| share.bias(l));
+                    let forward = layer.forward(0..layer.outputs, segments, bias, activation);
+                    if let Some((rows, room)) = below.take_in(isa, count, training.is_some()) {
+                        forward.of_sparse(isa, rows, room, None);
+                    } else {
+                        let given = below.given(training.is_some());
+                        forward.of_dense(isa, given, below.stride, count);
                     }
-                    None => Some((below.given(training.is_some()), below.stride, epilogue)),
-                },
-            };
-            if let Some((a, a_stride, epilogue)) = dense {
-                self.isa.dispatch(RowsByPanels {
-                    a,
-                    a_stride,
-                    rows: self.rows,
-                    segments,
-                    c,
-                    c_stride,
-                    n,
-                    padded: true,
-                    add: false,
-                    epilogue,
                 });
             }
+            let layer = &mut self.layers[l];
             if let Some(draw) = training.filter(|_| layer.dropout > 0.0) {
                 let mask = Mask::new(draw, l + 1, layer.dropout);
                 let (n, stride) = (layer.outputs, layer.stride);
@@ -307,10 +270,10 @@ impl Block {
                     .dropped
                     .chunks_mut(stride)
                     .zip(layer.output.chunks(stride))
-                    .take(self.rows);
+                    .take(count);
                 for (r, (dropped, output)) in rows.enumerate() {
                     dropped.copy_from_slice(output);
-                    self.isa.dispatch(MaskRow {
+                    isa.dispatch(MaskRow {
                         mask,
                         r,
                         row: &mut dropped[..n],
@@ -323,10 +286,9 @@ impl Block {
     /// What layer `l`'s weight gradient takes from these rows; of sparse inputs only dL/dz.
     pub(super) fn piece(&self, l: usize) -> Rows<'_> {
         let layer = &self.layers[l];
-        let (a, stride) = match (l, &self.given) {
-            (0, Given::Sparse { .. }) => (&[][..], 1),
-            (0, Given::Dense { rows, stride }) => (&rows[..], *stride),
-            _ => (self.layers[l - 1].given(true), self.layers[l - 1].stride),
+        let (a, stride) = match l.checked_sub(1).map(|l| &self.layers[l]) {
+            None => self.given.dense(),
+            Some(below) => (below.given(true), below.stride),
         };
         let panels = if layer.delta_panels.is_empty() {
             &layer.delta
@@ -341,23 +303,14 @@ impl Block {
         }
     }
 
-    /// What the weight gradient of layer `l` takes from these rows, if zeros among the outputs of the one below are skipped.
-    pub(super) fn skipping_piece(&self, l: usize) -> Option<SparsePiece<'_, 1>> {
+    /// The outputs of the layer below `l`, if zeros among them are skipped.
+    pub(super) fn skipped(&self, l: usize) -> Option<&SparseRows<1>> {
         let skipped = self.layers[l.checked_sub(1)?].skipped_output.as_ref()?;
-        Some(SparsePiece {
-            a: &skipped.rows,
-            lines: self.piece(l).lines,
-        })
+        Some(&skipped.rows)
     }
 
-    /// What the first layer's weight gradient takes from these rows, if their inputs are sparse.
-    pub(super) fn sparse_piece(&self) -> Option<SparsePiece<'_>> {
-        match &self.given {
-            Given::Dense { .. } => None,
-            Given::Sparse { rows, .. } => Some(SparsePiece {
-                a: rows,
-                lines: self.piece(0).lines,
-            }),
-        }
+    /// The inputs of the rows.
+    pub(super) fn given(&self) -> &Given {
+        &self.given
     }
 }

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use super::block::Block;
 use super::drawn::DrawnMasks;
+use super::first::{First, by_units};
+use super::given::Given;
 use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
 use super::run::Run;
@@ -103,6 +105,19 @@ fn plan<'a>(
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
     let sparse = train.inputs().are_sparse(network.isa(), DENSITY);
     let table = byte_table(network, train, validation);
+    let given = |capacity| {
+        let cols = network.inputs();
+        let rows = sparse.then(|| match table {
+            Some(table) => SparseRows::of_bytes(capacity, cols, table),
+            None => SparseRows::of_floats(capacity, cols),
+        });
+        Given::new(capacity, cols, rows)
+    };
+    let by_units = by_units(network, part, threads);
+    let shares: Vec<_> = (0..threads)
+        .map(|index| Share::new(network, (index, threads), by_units, needs))
+        .collect();
+    let firsts = shares.iter().filter(|_| by_units);
     Ok(Run {
         train,
         validation,
@@ -123,17 +138,20 @@ fn plan<'a>(
             },
         epochs: trainer.epochs,
         seed: trainer.seed,
-        shares: (0..threads)
-            .map(|index| RwLock::new(Share::new(network, index, threads, needs)))
+        firsts: firsts
+            .map(|share| RwLock::new(First::new(network, share, part, given(part))))
             .collect(),
+        shares: shares.into_iter().map(RwLock::new).collect(),
         blocks: (0..threads)
             .map(|index| {
                 let capacity = capacity(index);
-                let rows = sparse.then(|| match table {
-                    Some(table) => SparseRows::of_bytes(capacity, network.inputs(), table),
-                    None => SparseRows::of_floats(capacity, network.inputs()),
+                // Where the first layer is shared out by units, only rows to measure are given here.
+                let given = given(if by_units && validation.is_none() {
+                    0
+                } else {
+                    capacity
                 });
-                RwLock::new(Block::new(network, aim, [capacity, part], rows, measured))
+                RwLock::new(Block::new(network, aim, [capacity, part], given, measured))
             })
             .collect(),
         sparse,

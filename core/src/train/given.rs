@@ -1,9 +1,12 @@
 //! The inputs of one thread's rows of the batch: gathered from the data, as they are or with a mask of what is not zero.
 
+use super::forward::Forward;
+use super::layer_rows::odd_lines;
 use super::mask::{Mask, MaskRow};
 use crate::dataset::{Inputs, Targets};
 use crate::isa::Isa;
 use crate::tensor::MatMut;
+use crate::tensor::gemm::{Meanwhile, room_for_rows};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 
@@ -12,6 +15,15 @@ use crate::tensor::sparse::SparseRows;
 pub(super) struct Source<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) targets: &'a Targets,
+}
+
+impl Source<'_> {
+    /// Has a strip of row `r` of those that come next fetched, if there is one.
+    pub(super) fn fetch(&self, next: &[u32], r: usize, strip: usize) {
+        if let Some(&i) = next.get(r) {
+            self.inputs.fetch(i as usize, strip);
+        }
+    }
 }
 
 /// The inputs of the rows.
@@ -29,6 +41,21 @@ pub(super) enum Given {
 }
 
 impl Given {
+    /// Room for `capacity` rows of `cols` numbers, which are what `sparse` has room for, if they are sparse.
+    pub(super) fn new(capacity: usize, cols: usize, sparse: Option<SparseRows>) -> Self {
+        let stride = odd_lines(cols);
+        match sparse {
+            Some(rows) => Self::Sparse {
+                rows,
+                room: Aligned::zeroed(room_for_rows(capacity)),
+            },
+            None => Self::Dense {
+                rows: Aligned::zeroed(capacity * stride),
+                stride,
+            },
+        }
+    }
+
     /// Takes in rows of the data.
     pub(super) fn gather(
         &mut self,
@@ -42,6 +69,46 @@ impl Given {
                 let out = MatMut::new(rows, indices.len(), source.inputs.cols(), *stride);
                 source.inputs.gather_on(isa, indices, out);
             }
+        }
+    }
+
+    /// Makes them ready for the weight gradient.
+    pub(super) fn turn(&mut self, isa: Isa) {
+        if let Self::Sparse { rows, .. } = self {
+            rows.turn(isa);
+        }
+    }
+
+    /// Takes the first `rows` of them forward; meanwhile, something is done for each strip of each, if they are
+    /// sparse.
+    pub(super) fn forward(
+        &mut self,
+        isa: Isa,
+        rows: usize,
+        forward: Forward<'_>,
+        meanwhile: Option<&dyn Fn(usize, usize)>,
+    ) {
+        match self {
+            Self::Sparse { rows, room } => {
+                forward.of_sparse(isa, rows, room, meanwhile.map(Meanwhile));
+            }
+            Self::Dense { rows: a, stride } => forward.of_dense(isa, a, *stride, rows),
+        }
+    }
+
+    /// The rows, and the distance between them, if they are dense.
+    pub(super) fn dense(&self) -> (&[f32], usize) {
+        match self {
+            Self::Sparse { .. } => (&[], 1),
+            Self::Dense { rows, stride } => (rows, *stride),
+        }
+    }
+
+    /// The rows, if they are sparse.
+    pub(super) fn sparse(&self) -> Option<&SparseRows> {
+        match self {
+            Self::Sparse { rows, .. } => Some(rows),
+            Self::Dense { .. } => None,
         }
     }
 

@@ -1,7 +1,10 @@
 //! What the rows of one layer leave behind in a training step, and the loss's gradient by its pre-activations.
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
+use super::forward::Forward;
 use super::mask::Mask;
 use super::skipped::{Skipped, skips};
 use crate::dataset::Targets;
@@ -9,6 +12,7 @@ use crate::isa::Isa;
 use crate::nn::loss::{class_losses_backward, loss_backward, loss_forward};
 use crate::nn::{Layer, Loss, Network, RowLoss, Target};
 use crate::tensor::activation::{Activation, activation_backward};
+use crate::tensor::gemm::{Epilogue, Segment};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, padded};
@@ -83,6 +87,28 @@ impl LayerRows {
             dropped: room(next_dropout > 0.0),
             delta: room(true),
             delta_panels: Aligned::zeroed(if panels > LINE { capacity * panels } else { 0 }),
+        }
+    }
+
+    /// The product that makes its outputs `columns`, and what follows.
+    pub(super) fn forward<'a>(
+        &'a mut self,
+        columns: Range<usize>,
+        segments: &'a [Segment<'a>],
+        bias: Option<&'a [f32]>,
+        activation: Option<Activation>,
+    ) -> Forward<'a> {
+        let keep = self.activation.needs_preactivation();
+        Forward {
+            segments,
+            c: &mut self.output[columns.start..],
+            c_stride: self.stride,
+            n: columns.len(),
+            epilogue: Epilogue {
+                bias,
+                preactivation: keep.then(|| &mut self.preactivation[columns.start..]),
+                activation,
+            },
         }
     }
 

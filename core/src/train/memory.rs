@@ -10,6 +10,8 @@
 //! activations   for each row of B: the inputs, and of each layer outputs and gradients, as rows and as panels,
 //!               (+ pre-activations, + outputs after dropout, where there are such); at least 4 rows a thread,
 //!               96 a thread where there are rows to validate on
+//!               where the first layer is shared out by its units (see `first`), all inputs for each thread, and its
+//!               outputs once more
 //!               where zeros of hidden units are skipped, these outputs and gradients once more, in groups of 64 rows
 //! rows          4 bytes each for their order; their losses
 //! ```
@@ -22,6 +24,7 @@ use crate::team;
 use crate::tensor::gemm::{GROUP, KB, room_for_lines};
 use crate::tensor::{LINE, padded};
 
+use super::first::by_units;
 use super::fit::ROWS_TO_MEASURE;
 use super::layer_rows::odd_lines;
 use super::skipped::{Skipped, all_skipped};
@@ -89,8 +92,16 @@ impl Memory {
             };
             results += measured.max(own.max(least));
         }
-        let row = odd_lines(network.inputs())
-            + (0..layers.len()).map(|l| of_row(layers, l)).sum::<usize>();
+        let inputs = odd_lines(network.inputs());
+        let given = match (
+            by_units(network, part, extent.threads),
+            extent.validation_rows,
+        ) {
+            (false, _) => rows * inputs,
+            (true, 0) => first_layer(network, part, extent.threads),
+            (true, _) => rows * inputs + first_layer(network, part, extent.threads),
+        };
+        let row: usize = (0..layers.len()).map(|l| of_row(layers, l)).sum();
         let packed = extent.threads * part * GROUP;
         let turned = match all_skipped(network, part).next() {
             Some(_) => extent.threads * room_for_lines(part),
@@ -99,7 +110,7 @@ impl Memory {
         Self {
             weights: float * (forms * kept + transposed),
             moments: float * extent.optimizer.moments() * kept,
-            activations: float * (rows * row + packed + turned) + skipped,
+            activations: float * (given + rows * row + packed + turned) + skipped,
             rows: size_of::<u32>() * extent.rows + size_of::<RowLoss>() * results,
         }
     }
@@ -108,6 +119,16 @@ impl Memory {
     pub fn total(&self) -> usize {
         self.weights + self.moments + self.activations + self.rows
     }
+}
+
+/// Floats of the first layer's inputs, for each thread, and outputs, shared out by units.
+fn first_layer(network: &Network, rows: usize, threads: usize) -> usize {
+    let layer = &network.layers()[0];
+    let forms = 1 + usize::from(layer.activation().needs_preactivation());
+    let panels = layer.outputs().div_ceil(LINE);
+    let own = (0..threads).map(|index| team::share(panels, 1, index, threads).len() * LINE);
+    let floats = own.map(|units| odd_lines(network.inputs()) + forms * odd_lines(units));
+    rows * floats.sum::<usize>()
 }
 
 /// Floats that one row leaves behind in layer `l`.

@@ -6,6 +6,9 @@
 //! 2. computes the weight gradients of its share over all rows, and after the last part the step (it writes its share
 //!    and reads all blocks); barrier.
 //!
+//! Where the first layer is shared out by its units ([`First`]), a member's rows begin with what all members' units have
+//! made of them: a member finds that out for the next part at the end of 2., when its weights are as they will be there.
+//!
 //! Where a step is so small that this does not pay, the leader does it for all ([`Pace`]).
 //!
 //! No gradient is summed across threads, and an element's chain of additions runs over the rows in the order of the
@@ -20,6 +23,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::block::Block;
 use super::drawn::DrawnMasks;
+use super::first::First;
 use super::given::Source;
 use super::leader::Leader;
 use super::mask::Draw;
@@ -57,6 +61,8 @@ pub(super) struct Run<'a> {
     pub(super) seed: u64,
     pub(super) shares: Vec<RwLock<Share>>,
     pub(super) blocks: Vec<RwLock<Block>>,
+    /// None, unless the first layer is shared out by its units.
+    pub(super) firsts: Vec<RwLock<First>>,
     pub(super) order: RwLock<Vec<u32>>,
     /// Dropout drawn from a stream.
     pub(super) masks: Option<RwLock<DrawnMasks>>,
@@ -110,6 +116,8 @@ impl Run<'_> {
                 leader.save_if_due(self);
             }
             pace.pause();
+            // The barrier of the first stretch is before anybody reads it.
+            self.first_phase(member.index(), start.rows_done(epoch, self.batch_size));
             let (mut members, mut attended) = (member.index()..member.index() + 1, true);
             let firsts = (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size);
             for (steps, first) in firsts.enumerate() {
@@ -205,12 +213,13 @@ impl Run<'_> {
                 }
             }
             for index in members.clone() {
-                let len = batch.len();
+                let at = (step, batch.len());
                 match self.blocks.len() {
-                    1 => self.weights_phase::<1>(index, step, len, part, scratch),
-                    2..=4 => self.weights_phase::<4>(index, step, len, part, scratch),
-                    _ => self.weights_phase::<MOST_THREADS>(index, step, len, part, scratch),
+                    1 => self.weights_phase::<1>(index, at, part, scratch),
+                    2..=4 => self.weights_phase::<4>(index, at, part, scratch),
+                    _ => self.weights_phase::<MOST_THREADS>(index, at, part, scratch),
                 }
+                self.first_phase(index, to);
             }
             meet()?;
             if self.stop.load(Ordering::Acquire) {
@@ -247,6 +256,7 @@ impl Run<'_> {
         let own = team::share(part.len(), 4, index, self.blocks.len());
         let position = part.start + own.start;
         let shares = read_all::<_, N>(&self.shares);
+        let firsts = read_all::<_, N>(&self.firsts);
         let order = read(&self.order);
         let indices = &order[position..position + own.len()];
         // Where the next part is as long as this one: a guess does, for it is but fetched.
@@ -261,19 +271,38 @@ impl Run<'_> {
             masks: masks.as_deref(),
         };
         let source = source(self.train);
-        write(&self.blocks[index]).meet(&shares, &source, [indices, next], draw);
+        let firsts = (&firsts[..], own);
+        write(&self.blocks[index]).meet(&shares, firsts, &source, [indices, next], draw);
+    }
+
+    /// What member `index` does with its units of the first layer, if that is shared out so: the part of a batch that begins
+    /// with that row of the epoch, if there is one.
+    fn first_phase(&self, index: usize, row: usize) {
+        let Some(first) = self.firsts.get(index).filter(|_| row < self.rows) else {
+            return;
+        };
+        let part = |from: usize| {
+            let batch = from / self.batch_size * self.batch_size + self.batch_size;
+            from..(from + KB).min(batch).min(self.rows)
+        };
+        let now = part(row);
+        let order = read(&self.order);
+        let next = &order[part(now.end.min(self.rows - 1))];
+        let source = source(self.train);
+        let share = read(&self.shares[index]);
+        write(first).meet(&share, &source, [&order[now], next]);
     }
 
     /// What member `index` does with the weights of its share.
     fn weights_phase<const N: usize>(
         &self,
         index: usize,
-        step: usize,
-        batch: usize,
+        (step, batch): (usize, usize),
         part: Part,
         scratch: &mut Scratch,
     ) {
         let blocks = read_all::<_, N>(&self.blocks);
+        let first = self.firsts.get(index).map(read);
         let mut share = write(&self.shares[index]);
         let factor = match self.reduction {
             Reduction::Mean => 1.0 / batch as f32,
@@ -285,12 +314,16 @@ impl Run<'_> {
             let optimizer = self.optimizer.slowed(lr_share * rate);
             optimizer.at_step(step as u64, penalty).scaled(factor)
         };
-        let sparse = read_pieces::<_, N>(&blocks, Block::sparse_piece);
+        let own = first.as_ref().map(|first| first.given().sparse());
+        let sparse = match own {
+            Some(own) => own.map(|own| ([own; N], 1)),
+            None => read_all_of(&blocks, |block| block.given().sparse()),
+        };
         let mut lesson = Lesson {
             part,
             weight_step: update(1.0, self.penalty),
             bias_step: update(1.0, Penalty::default()),
-            sparse: sparse.as_ref().map(|pieces| &pieces[..self.shares.len()]),
+            sparse: sparse.as_ref().map(|(all, count)| &all[..*count]),
             scratch,
         };
         for l in 0..self.layers {
@@ -300,15 +333,20 @@ impl Run<'_> {
                 len: 0,
                 lines: &[],
             }; N];
+            let mut begin = 0;
             for (piece, block) in pieces.iter_mut().zip(blocks.iter().flatten()) {
                 *piece = block.piece(l);
+                if let Some(first) = first.as_ref().filter(|_| l == 0) {
+                    *piece = first.piece(begin, *piece);
+                    begin += piece.len;
+                }
             }
             if let Some(&rate) = self.layer_rates.get(l) {
                 lesson.weight_step = update(rate, self.penalty);
                 lesson.bias_step = update(rate, Penalty::default());
             }
-            let skipping = read_pieces::<_, N>(&blocks, |block| block.skipping_piece(l));
-            let skipping = skipping.as_ref().map(|pieces| &pieces[..self.shares.len()]);
+            let skipping = read_all_of::<_, N>(&blocks, |block| block.skipped(l));
+            let skipping = skipping.as_ref().map(|(all, count)| &all[..*count]);
             let pieces = (&pieces[..self.shares.len()], skipping);
             share.learn(self.isa, l, pieces, &mut lesson);
         }
@@ -339,17 +377,18 @@ impl Run<'_> {
     }
 }
 
-/// What a weight gradient takes from all blocks, if it takes that.
-fn read_pieces<'a, P: Copy, const N: usize>(
+/// Something of all blocks, if they have it, and how many there are.
+fn read_all_of<'a, P: Copy, const N: usize>(
     blocks: &'a [Option<RwLockReadGuard<'_, Block>>],
-    piece: impl Fn(&'a Block) -> Option<P>,
-) -> Option<[P; N]> {
-    let mut own = blocks.iter().flatten().map(|block| piece(block));
-    let mut pieces = [own.next()??; N];
-    for (piece, own) in pieces[1..].iter_mut().zip(own) {
-        *piece = own?;
+    part: impl Fn(&'a Block) -> Option<P>,
+) -> Option<([P; N], usize)> {
+    let mut own = blocks.iter().flatten().map(|block| part(block));
+    let (mut parts, mut count) = ([own.next()??; N], 1);
+    for (part, own) in parts[1..].iter_mut().zip(own) {
+        *part = own?;
+        count += 1;
     }
-    Some(pieces)
+    Some((parts, count))
 }
 
 fn source(data: &Dataset) -> Source<'_> {

@@ -1,4 +1,5 @@
-//! One thread's part of the weights: of every layer a slab, some of its inputs by all of its outputs.
+//! One thread's part of the weights: of every layer a slab, some of its inputs by all of its outputs; of the first layer,
+//! where that is the better way ([`by_units`](super::first::by_units)), all of its inputs by some of its outputs.
 //!
 //! A slab holds its weights in panels of outputs, as the forward product reads them, and, but for the first layer,
 //! transposed in panels of inputs, as the input gradient's product reads them. The optimiser is elementwise and does not
@@ -20,9 +21,10 @@ use crate::nn::{Layer, Network};
 use crate::optim::{Descent, Optimizer, Step, Update};
 use crate::team;
 use crate::tensor::gemm::{
-    ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, SparsePiece, Sums,
+    ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, Sums,
 };
 use crate::tensor::matrix::Aligned;
+use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, padded};
 
 /// Numbers that an optimiser moves, with all it keeps about them.
@@ -108,10 +110,12 @@ impl Needs {
     }
 }
 
-/// Inputs `rows` of one layer by all its outputs.
+/// Inputs `rows` of one layer by those outputs that `panels` are of.
 #[derive(Debug)]
 struct Slab {
     rows: Range<usize>,
+    panels: Range<usize>,
+    /// How many outputs these are.
     outputs: usize,
     weight: Parameters,
     /// `[panels of inputs, outputs, 16]`; empty for the first layer.
@@ -119,8 +123,10 @@ struct Slab {
 }
 
 impl Slab {
-    fn panels(&self) -> usize {
-        self.outputs.div_ceil(LINE)
+    /// The outputs.
+    fn columns(&self) -> Range<usize> {
+        let first = self.panels.start * LINE;
+        first..first + self.outputs
     }
 
     /// Writes the weights again as panels of inputs.
@@ -157,15 +163,26 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// The part of member `index` of a team of `size`.
-    pub(super) fn new(network: &Network, index: usize, size: usize, needs: Needs) -> Self {
+    /// The part of member `index` of a team of `size`; of the first layer by units or not.
+    pub(super) fn new(
+        network: &Network,
+        (index, size): (usize, usize),
+        by_units: bool,
+        needs: Needs,
+    ) -> Self {
         let slab = |(l, layer): (usize, &Layer)| {
-            // Whole panels of the transpose, where there is one; else whole tiles.
-            let unit = if l == 0 { 4 } else { LINE };
-            let rows = team::share(layer.inputs(), unit, index, size);
-            let mut weight = Aligned::zeroed(rows.len() * padded(layer.outputs()));
+            let panels = layer.outputs().div_ceil(LINE);
+            let (rows, panels) = if l == 0 && by_units {
+                (0..layer.inputs(), team::share(panels, 1, index, size))
+            } else {
+                // Whole panels of the transpose, where there is one; else whole tiles.
+                let unit = if l == 0 { 4 } else { LINE };
+                (team::share(layer.inputs(), unit, index, size), 0..panels)
+            };
+            let mut weight = Aligned::zeroed(rows.len() * panels.len() * LINE);
             let parts = weight.chunks_exact_mut((rows.len() * LINE).max(1));
-            for (part, panel) in parts.zip(layer.panels.lines().chunks_exact(layer.inputs())) {
+            let all = layer.panels.lines().chunks_exact(layer.inputs());
+            for (part, panel) in parts.zip(all.skip(panels.start)) {
                 part.copy_from_slice(panel[rows.clone()].as_flattened());
             }
             let transposed = if l == 0 {
@@ -175,22 +192,26 @@ impl Share {
             };
             let mut slab = Slab {
                 rows,
-                outputs: layer.outputs(),
+                outputs: layer.outputs().min(panels.end * LINE) - panels.start * LINE,
+                panels,
                 weight: Parameters::new(weight, needs),
                 transposed: Aligned::zeroed(transposed),
             };
             slab.transpose();
             slab
         };
+        let slabs: Vec<_> = network.layers.iter().enumerate().map(slab).collect();
         let bias = |(l, layer): (usize, &Layer)| {
-            let own = layer.bias.as_ref().filter(|_| l % size == index)?;
+            let all = layer.bias.as_ref();
+            let all = all.filter(|_| l % size == index || l == 0 && by_units)?;
+            let own = &all[slabs[l].columns()];
             let mut value = Aligned::zeroed(padded(own.len()));
             value[..own.len()].copy_from_slice(own);
             Some(Parameters::new(value, needs))
         };
         Self {
-            slabs: network.layers.iter().enumerate().map(slab).collect(),
             biases: network.layers.iter().enumerate().map(bias).collect(),
+            slabs,
         }
     }
 
@@ -203,6 +224,16 @@ impl Share {
         }
     }
 
+    /// Which outputs of layer `l` this share's weights are of,
+    pub(super) fn columns(&self, l: usize) -> Range<usize> {
+        self.slabs[l].columns()
+    }
+
+    /// and which panels these make.
+    pub(super) fn panels(&self, l: usize) -> Range<usize> {
+        self.slabs[l].panels.clone()
+    }
+
     /// This share's columns of the input gradient's product of layer `l`: which inputs, and the panels for them.
     pub(super) fn transposed(&self, l: usize) -> (Range<usize>, Segment<'_>) {
         let slab = &self.slabs[l];
@@ -213,22 +244,22 @@ impl Share {
         (slab.rows.clone(), segment)
     }
 
-    /// The bias of layer `l`, in whole lines, if it is kept here.
+    /// The bias of layer `l`, or of this share's outputs of it, in whole lines, if it is kept here.
     pub(super) fn bias(&self, l: usize) -> Option<&[f32]> {
         self.biases[l].as_ref().map(|bias| &bias.value[..])
     }
 
-    /// The weight and bias gradients of layer `l` over one part of the batch, and the step after the last part; `skipping`
-    /// is there where zeros of the layer's inputs are skipped.
+    /// The weight and bias gradients of layer `l` over one part of the batch, of which the pieces have the share's panels,
+    /// and the step after the last part; `skipping` is there where zeros of the outputs of the layer below are skipped.
     pub(super) fn learn(
         &mut self,
         isa: Isa,
         l: usize,
-        (pieces, skipping): (&[Rows<'_>], Option<&[SparsePiece<'_, 1>]>),
+        (pieces, skipping): (&[Rows<'_>], Option<&[&SparseRows<1>]>),
         lesson: &mut Lesson<'_>,
     ) {
         let slab = &mut self.slabs[l];
-        let (panels, part) = (slab.panels(), lesson.part);
+        let (panels, part) = (slab.panels.len(), lesson.part);
         if let Some(bias) = &mut self.biases[l] {
             isa.dispatch(BiasStep {
                 bias,
@@ -247,14 +278,16 @@ impl Share {
         };
         let room = &mut lesson.scratch.lines;
         match (lesson.sparse.filter(|_| l == 0), skipping) {
-            (Some(pieces), _) => isa.dispatch(SparseColumnsByPanels {
+            (Some(a), _) => isa.dispatch(SparseColumnsByPanels {
+                a,
                 pieces,
                 columns,
                 panels,
                 room,
                 sink,
             }),
-            (None, Some(pieces)) => isa.dispatch(SparseColumnsByPanels {
+            (None, Some(a)) => isa.dispatch(SparseColumnsByPanels {
+                a,
                 pieces,
                 columns,
                 panels,
@@ -305,14 +338,12 @@ impl Share {
             let inputs = layer.inputs();
             let lines = slab.weight.value.as_chunks::<LINE>().0;
             let parts = lines.chunks_exact(slab.rows.len().max(1));
-            for (part, panel) in
-                parts.zip(Panels::lines_mut(&mut layer.panels).chunks_exact_mut(inputs))
-            {
+            let all = Panels::lines_mut(&mut layer.panels).chunks_exact_mut(inputs);
+            for (part, panel) in parts.zip(all.skip(slab.panels.start)) {
                 panel[slab.rows.clone()].copy_from_slice(part);
             }
             if let (Some(bias), Some(kept)) = (&mut layer.bias, self.bias(l)) {
-                let n = bias.len();
-                bias.copy_from_slice(&kept[..n]);
+                bias[slab.columns()].copy_from_slice(&kept[..slab.outputs]);
             }
         }
     }

@@ -33,8 +33,7 @@ pub use macrokernel::{RowsByPanels, Segment, Sink, Sums};
 pub use pack::{Operand, Panels};
 pub use product::Product;
 pub use sparse::{
-    Meanwhile, SparseColumnsByPanels, SparsePiece, SparseRowsByPanels, room_for_lines,
-    room_for_rows,
+    Meanwhile, SparseColumnsByPanels, SparseRowsByPanels, room_for_lines, room_for_rows,
 };
 
 use pulp::{Simd, WithSimd};

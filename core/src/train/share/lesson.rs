@@ -1,8 +1,9 @@
 //! What a share is told to learn.
 
 use crate::optim::Update;
-use crate::tensor::gemm::{GROUP, SparsePiece, room_for_lines};
+use crate::tensor::gemm::{GROUP, room_for_lines};
 use crate::tensor::matrix::Aligned;
+use crate::tensor::sparse::SparseRows;
 
 /// Which part of a batch a gradient comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(in crate::train) struct Lesson<'a> {
     pub(in crate::train) part: Part,
     pub(in crate::train) weight_step: Update,
     pub(in crate::train) bias_step: Update,
-    /// What the first layer learns from, where inputs are sparse.
-    pub(in crate::train) sparse: Option<&'a [SparsePiece<'a>]>,
+    /// The inputs, where they are sparse.
+    pub(in crate::train) sparse: Option<&'a [&'a SparseRows]>,
     pub(in crate::train) scratch: &'a mut Scratch,
 }
 

@@ -43,12 +43,14 @@ impl Slab {
     /// Where each weight stands here, and where in `[outputs, inputs]`.
     fn places(&self, inputs: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
         let (rows, outputs, height) = (self.rows.clone(), self.outputs, self.rows.len());
-        (0..self.panels()).flat_map(move |panel| {
+        let (panels, left_of) = (self.panels.len(), self.panels.start * LINE);
+        (0..panels).flat_map(move |panel| {
             let first = rows.start;
             rows.clone().flat_map(move |input| {
                 let here = (panel * height + input - first) * LINE;
                 let lanes = LINE.min(outputs - panel * LINE);
-                (0..lanes).map(move |lane| (here + lane, (panel * LINE + lane) * inputs + input))
+                let output = left_of + panel * LINE;
+                (0..lanes).map(move |lane| (here + lane, (output + lane) * inputs + input))
             })
         })
     }
@@ -61,7 +63,7 @@ impl Share {
         let places = slab.places(state.inputs);
         slab.weight.export(&mut state.weight, places);
         if let (Some(bias), Some(state)) = (&self.biases[l], &mut state.bias) {
-            bias.export(state, (0..slab.outputs).map(|o| (o, o)));
+            bias.export(state, (0..).zip(slab.columns()));
         }
     }
 
@@ -72,7 +74,7 @@ impl Share {
         slab.weight.import(&state.weight, places);
         slab.transpose();
         if let (Some(bias), Some(state)) = (&mut self.biases[l], &state.bias) {
-            bias.import(state, (0..slab.outputs).map(|o| (o, o)));
+            bias.import(state, (0..).zip(slab.columns()));
         }
     }
 }

@@ -5,21 +5,13 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::super::blocking::KB;
+use super::super::columns::Rows;
 use super::super::macrokernel::{Sink, Sums};
 use super::super::microkernel::{self, Acc};
 use super::MOST_PANELS;
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, SparseRows, UNITS};
-
-/// A piece of the reduction of the weight gradient: some rows of A, and as many lines of each panel of B.
-#[derive(Clone, Copy, Debug)]
-pub struct SparsePiece<'a, const U: usize = 2> {
-    /// Rows of A, their mask turned.
-    pub a: &'a SparseRows<U>,
-    /// As many lines for each panel.
-    pub lines: &'a [[f32; LINE]],
-}
 
 /// Columns of A whose strips go to the sink together.
 const TAKEN: usize = 32;
@@ -31,8 +23,11 @@ struct Strips<const NP: usize>([[[f32; LINE]; TAKEN]; NP]);
 /// C = A^T B for a sparse A, by strips of some columns of A; at most [`KB`] rows.
 #[derive(Debug)]
 pub struct SparseColumnsByPanels<'a, K, const U: usize = 2> {
-    /// A and B in pieces, in ascending order of the reduction; all of A is kept as bytes of one meaning, or all as floats.
-    pub pieces: &'a [SparsePiece<'a, U>],
+    /// A in pieces, in ascending order of the reduction, their masks turned; all are kept as bytes of one meaning, or all
+    /// as floats.
+    pub a: &'a [&'a SparseRows<U>],
+    /// B in pieces, of as many rows in all; what they have of a dense A is not looked at.
+    pub pieces: &'a [Rows<'a>],
     /// Columns of A, rows of C, to do; the first is even.
     pub columns: Range<usize>,
     /// Panels of B, all of them done.
@@ -54,19 +49,24 @@ impl<K: Sink, const U: usize> WithSimd for SparseColumnsByPanels<'_, K, U> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let rows: usize = self.pieces.iter().map(|piece| piece.a.rows()).sum();
+        let rows: usize = self.a.iter().map(|a| a.rows()).sum();
+        let lines: usize = self.pieces.iter().map(|piece| piece.len).sum();
         assert!(rows <= KB, "{rows} rows are more than one block of {KB}");
-        let Some(piece) = self.pieces.iter().find(|piece| piece.a.rows() > 0) else {
+        assert_eq!(rows, lines, "rows of A and of B");
+        let Some(a) = self.a.iter().find(|a| a.rows() > 0) else {
             return;
         };
         // Hidden units are no bytes.
-        if const { U > 1 } && piece.a.is_of_bytes() {
-            self.by_lanes(simd, Bytes(piece.a.table()));
+        if const { U > 1 } && a.is_of_bytes() {
+            self.by_lanes(simd, Bytes(a.table()));
         } else {
             self.by_lanes(simd, Floats);
         }
     }
 }
+
+/// A row of A, and the line of each panel of B.
+type LoneRow<'a, const U: usize> = (&'a SparseRows<U>, &'a [[f32; LINE]]);
 
 impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
     #[inline(always)]
@@ -81,8 +81,8 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
 
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const NP: usize, N: Numbers>(&mut self, simd: S, numbers: N) {
-        if let Some(piece) = self.lone_row() {
-            return self.lone::<S, PV, NP, N>(simd, numbers, piece);
+        if let Some(row) = self.lone_row() {
+            return self.lone::<S, PV, NP, N>(simd, numbers, row);
         }
         for j in (0..self.panels).step_by(NP) {
             match self.panels - j {
@@ -95,13 +95,14 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
 
     /// The row of A, if it is but one, whose product is added to what the sink has without a factor of its own.
     #[inline(always)]
-    fn lone_row(&mut self) -> Option<SparsePiece<'a, U>> {
-        let mut filled = self.pieces.iter().filter(|piece| piece.a.rows() > 0);
-        let (Some(piece), None) = (filled.next(), filled.next()) else {
+    fn lone_row(&mut self) -> Option<LoneRow<'a, U>> {
+        let mut filled = self.a.iter().filter(|a| a.rows() > 0);
+        let (Some(a), None) = (filled.next(), filled.next()) else {
             return None;
         };
         let is_plain = self.sink.in_place().is_some_and(|sums| sums.scale == 1.0);
-        (piece.a.rows() == 1 && is_plain).then_some(*piece)
+        let piece = self.pieces.iter().find(|piece| piece.len > 0)?;
+        (a.rows() == 1 && is_plain).then_some((*a, piece.lines))
     }
 
     /// The product of that row, exactly the panels that there are.
@@ -110,17 +111,17 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         &mut self,
         simd: S,
         numbers: N,
-        piece: SparsePiece<'_, U>,
+        row: LoneRow<'_, U>,
     ) {
         for j in (0..self.panels).step_by(NP) {
             let Some(sums) = self.sink.in_place() else {
                 return;
             };
             match self.panels - j {
-                1 => Self::outer_product::<S, PV, 1, N>(simd, numbers, piece, j, sums),
-                2 if NP > 2 => Self::outer_product::<S, PV, 2, N>(simd, numbers, piece, j, sums),
-                3 if NP > 3 => Self::outer_product::<S, PV, 3, N>(simd, numbers, piece, j, sums),
-                _ => Self::outer_product::<S, PV, NP, N>(simd, numbers, piece, j, sums),
+                1 => Self::outer_product::<S, PV, 1, N>(simd, numbers, row, j, sums),
+                2 if NP > 2 => Self::outer_product::<S, PV, 2, N>(simd, numbers, row, j, sums),
+                3 if NP > 3 => Self::outer_product::<S, PV, 3, N>(simd, numbers, row, j, sums),
+                _ => Self::outer_product::<S, PV, NP, N>(simd, numbers, row, j, sums),
             }
         }
     }
@@ -130,12 +131,12 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
     fn outer_product<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
         simd: S,
         numbers: N,
-        piece: SparsePiece<'_, U>,
+        (a, lines): LoneRow<'_, U>,
         j: usize,
         sums: Sums<'_>,
     ) {
         let Sums {
-            lines,
+            lines: c,
             rows,
             factor,
             ..
@@ -145,7 +146,7 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         }
         let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(factor));
         let b: [[S::f32s; PV]; NP] =
-            std::array::from_fn(|q| microkernel::line::<S, PV>(&piece.lines[j + q]));
+            std::array::from_fn(|q| microkernel::line::<S, PV>(&lines[j + q]));
         let widen = |x: N::Kept| simd.splat_f32s(numbers.widen(x));
         let add = |x: S::f32s, b: &[S::f32s; PV], line: &mut [f32; LINE]| {
             for (c, &b) in S::as_mut_simd_f32s(line).0.iter_mut().zip(b) {
@@ -154,7 +155,7 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                 *c = simd.mul_add_f32s(factor, sum, *c);
             }
         };
-        let mut panels = lines[j * rows.len()..].chunks_exact_mut(rows.len());
+        let mut panels = c[j * rows.len()..].chunks_exact_mut(rows.len());
         // Whole units, and the column that the last unit has not got.
         let mut panels: [_; NP] = std::array::from_fn(|_| {
             let panel = panels.next().unwrap_or_default();
@@ -167,8 +168,8 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
             let mut here = panels
                 .each_mut()
                 .map(|(whole, _)| &mut whole[first - units.start..][..len]);
-            let x = &piece.a.strip_row(numbers, 0, strip)[first % UNITS..];
-            let mut bits = piece.a.found_in(strip) >> (first % UNITS);
+            let x = &a.strip_row(numbers, 0, strip)[first % UNITS..];
+            let mut bits = a.found_in(strip) >> (first % UNITS);
             while bits != 0 {
                 let at = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
@@ -202,17 +203,18 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         j: usize,
         count: usize,
     ) {
-        let (mut places, _) = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>();
-        for piece in self.pieces {
-            let rows = piece.a.rows();
-            let (here, rest) = places.split_at_mut(rows);
-            for q in 0..NP {
-                let lines = &piece.lines[(j + q.min(count - 1)) * rows..][..rows];
-                for (place, line) in here.iter_mut().zip(lines) {
+        let places = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>().0;
+        for q in 0..NP {
+            let panel = j + q.min(count - 1);
+            let lines = |piece: &Rows<'a>| &piece.lines[panel * piece.len..][..piece.len];
+            let mut lines = self.pieces.iter().flat_map(lines);
+            let mut first = 0;
+            for a in self.a {
+                for (place, line) in places[first..][..a.rows()].iter_mut().zip(&mut lines) {
                     place[q] = *line;
                 }
+                first += a.rows();
             }
-            places = rest;
         }
         if const { U == 2 } && self.sink.in_place().is_some() {
             self.additions::<S, PV, NP, N>(simd, numbers, j, count);
@@ -256,10 +258,9 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         j: usize,
         count: usize,
     ) {
-        for (p, piece) in self.pieces.iter().enumerate() {
-            for pair in piece.a.found(self.columns.clone()) {
-                let before = &self.pieces[..p];
-                if before.iter().any(|piece| piece.a.is_found(pair)) {
+        for (p, a) in self.a.iter().enumerate() {
+            for pair in a.found(self.columns.clone()) {
+                if self.a[..p].iter().any(|a| a.is_found(pair)) {
                     continue;
                 }
                 let acc = self.two::<S, PV, NP, N>(simd, numbers, 2 * pair);
@@ -294,15 +295,15 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         let mut places = self.room.as_chunks::<LINE>().0.as_chunks::<NP>().0;
         let unit = column / U;
         let (word, at) = (unit / UNITS, unit % UNITS);
-        for piece in self.pieces {
+        for a in self.a {
             let mut here = places;
-            places = places.get(piece.a.rows()..).unwrap_or_default();
-            for g in 0..piece.a.groups() {
+            places = places.get(a.rows()..).unwrap_or_default();
+            for g in 0..a.groups() {
                 let Some((group, rest)) = here.split_first_chunk::<GROUP>() else {
                     return acc;
                 };
                 here = rest;
-                let strip = piece.a.strip(numbers, g, word);
+                let strip = a.strip(numbers, g, word);
                 let mut next = |bits: &mut u64, at: usize, first: usize| {
                     // Below 64, for there is a bit: told to the compiler.
                     let r = bits.trailing_zeros() as usize % GROUP;
@@ -317,9 +318,9 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                         }
                     }
                 };
-                let mut bits = piece.a.rows_with(g, unit);
+                let mut bits = a.rows_with(g, unit);
                 if const { U == 1 } {
-                    let mut others = piece.a.rows_with(g, unit + 1);
+                    let mut others = a.rows_with(g, unit + 1);
                     while bits != 0 && others != 0 {
                         next(&mut bits, at, 0);
                         next(&mut others, (at + 1) % UNITS, 1);

@@ -16,7 +16,7 @@
 mod columns;
 mod rows;
 
-pub use columns::{SparseColumnsByPanels, SparsePiece, room_for_lines};
+pub use columns::{SparseColumnsByPanels, room_for_lines};
 pub use rows::{Meanwhile, SparseRowsByPanels, room_for_rows};
 
 /// Panels of B that are read together, at most.

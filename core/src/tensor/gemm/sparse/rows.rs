@@ -16,9 +16,9 @@ use crate::tensor::sparse::{Bytes, Floats, Numbers, SparseRows, UNITS};
 /// Rows of A that go through the columns together.
 const ROWS: usize = 128;
 
-/// What is done meanwhile, once for every row, evenly spread: the time to have what is wanted next fetched from memory.
+/// What is done meanwhile, once for every row and strip of A: the time to have what is wanted next fetched from memory.
 #[derive(Clone, Copy)]
-pub struct Meanwhile<'a>(pub &'a dyn Fn(usize));
+pub struct Meanwhile<'a>(pub &'a dyn Fn(usize, usize));
 
 impl fmt::Debug for Meanwhile<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +130,6 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
             .iter()
             .map(|segment| segment.len)
             .sum::<usize>();
-        let strips = k.div_ceil(across);
         let (copied, sums) = self
             .room
             .as_chunks_mut::<LINE>()
@@ -182,8 +181,9 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
                         let mut r = rows.start;
                         while r < rows.end {
                             if let (Some(meanwhile), 0, 0) = (self.meanwhile, j, before) {
-                                let turn = |r: &usize| r % strips == strip;
-                                (r..rows.end.min(r + 2)).filter(turn).for_each(meanwhile.0);
+                                for r in r..rows.end.min(r + 2) {
+                                    meanwhile.0(r, strip);
+                                }
                             }
                             let sums = &mut sums[r - rows.start..];
                             let c = (&mut c[r * self.c_stride..], self.c_stride);
