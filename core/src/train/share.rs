@@ -8,9 +8,11 @@
 //! several parts, one block of the reduction each, whose gradients are added in order before the step.
 
 mod lesson;
+mod lone;
 mod state;
 
 pub(super) use lesson::{Lesson, Part, Scratch};
+use lone::{LoneStep, lone_row};
 
 use std::ops::Range;
 
@@ -268,16 +270,31 @@ impl Share {
                 step: &lesson.bias_step,
             });
         }
+        let descent = lesson.weight_step.descent().filter(|_| part.is_all());
+        let sparse = lesson.sparse.filter(|_| l == 0);
+        let plain = descent.filter(|descent| descent.scale == 1.0);
+        if let (None, None, Some(row), Some(descent)) = (sparse, skipping, lone_row(pieces), plain)
+        {
+            isa.dispatch(LoneStep {
+                a: &row.a[slab.rows.clone()],
+                d: &row.lines[..panels],
+                weight: slab.weight.value.as_chunks_mut().0,
+                transposed: slab.transposed.as_chunks_mut().0,
+                outputs: slab.outputs,
+                rate: descent.lr,
+            });
+            return;
+        }
         let (columns, rows) = (slab.rows.clone(), slab.rows.clone());
         let sink = WeightStep {
             weight: &mut slab.weight,
             rows,
             part,
             step: &lesson.weight_step,
-            descent: lesson.weight_step.descent().filter(|_| part.is_all()),
+            descent,
         };
         let room = &mut lesson.scratch.lines;
-        match (lesson.sparse.filter(|_| l == 0), skipping) {
+        match (sparse, skipping) {
             (Some(a), _) => isa.dispatch(SparseColumnsByPanels {
                 a,
                 pieces,
