@@ -12,7 +12,6 @@ mod lone;
 mod state;
 
 pub(super) use lesson::{Lesson, Part, Scratch};
-use lone::{LoneStep, lone_row};
 
 use std::ops::Range;
 
@@ -272,17 +271,7 @@ impl Share {
         }
         let descent = lesson.weight_step.descent().filter(|_| part.is_all());
         let sparse = lesson.sparse.filter(|_| l == 0);
-        let plain = descent.filter(|descent| descent.scale == 1.0);
-        if let (None, None, Some(row), Some(descent)) = (sparse, skipping, lone_row(pieces), plain)
-        {
-            isa.dispatch(LoneStep {
-                a: &row.a[slab.rows.clone()],
-                d: &row.lines[..panels],
-                weight: slab.weight.value.as_chunks_mut().0,
-                transposed: slab.transposed.as_chunks_mut().0,
-                outputs: slab.outputs,
-                rate: descent.lr,
-            });
+        if sparse.is_none() && skipping.is_none() && slab.learn_alone(isa, pieces, descent) {
             return;
         }
         let (columns, rows) = (slab.rows.clone(), slab.rows.clone());

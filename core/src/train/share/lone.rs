@@ -8,30 +8,53 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::Slab;
+use crate::isa::Isa;
+use crate::optim::Descent;
 use crate::tensor::LINE;
 use crate::tensor::gemm::Rows;
 
-/// The step of some inputs' weights.
-pub(super) struct LoneStep<'a> {
-    /// The inputs.
-    pub(super) a: &'a [f32],
-    /// dL/dz, a line for each panel of weights.
-    pub(super) d: &'a [[f32; LINE]],
-    /// Panels of weights, each of as many lines as there are inputs.
-    pub(super) weight: &'a mut [[f32; LINE]],
-    /// Panels of inputs, each of as many lines as there are outputs; or nothing.
-    pub(super) transposed: &'a mut [[f32; LINE]],
-    pub(super) outputs: usize,
-    pub(super) rate: f32,
+impl Slab {
+    /// Takes the step, if it is such a one: all the batch is one row, whose gradient is not scaled.
+    pub(super) fn learn_alone(
+        &mut self,
+        isa: Isa,
+        pieces: &[Rows<'_>],
+        descent: Option<Descent>,
+    ) -> bool {
+        let mut filled = pieces.iter().filter(|piece| piece.len > 0);
+        let (Some(row), None, Some(Descent { lr, scale: 1.0 })) =
+            (filled.next(), filled.next(), descent)
+        else {
+            return false;
+        };
+        if row.len > 1 {
+            return false;
+        }
+        isa.dispatch(LoneStep {
+            a: &row.a[self.rows.clone()],
+            d: &row.lines[..self.panels.len()],
+            weight: self.weight.value.as_chunks_mut().0,
+            transposed: self.transposed.as_chunks_mut().0,
+            outputs: self.outputs,
+            rate: lr,
+        });
+        true
+    }
 }
 
-/// The one row of all pieces, if it is but one.
-pub(super) fn lone_row<'a>(pieces: &[Rows<'a>]) -> Option<Rows<'a>> {
-    let mut filled = pieces.iter().filter(|piece| piece.len > 0);
-    match (filled.next(), filled.next()) {
-        (Some(piece), None) => (piece.len == 1).then_some(*piece),
-        _ => None,
-    }
+/// The step of some inputs' weights.
+struct LoneStep<'a> {
+    /// The inputs.
+    a: &'a [f32],
+    /// dL/dz, a line for each panel of weights.
+    d: &'a [[f32; LINE]],
+    /// Panels of weights, each of as many lines as there are inputs.
+    weight: &'a mut [[f32; LINE]],
+    /// Panels of inputs, each of as many lines as there are outputs; or nothing.
+    transposed: &'a mut [[f32; LINE]],
+    outputs: usize,
+    rate: f32,
 }
 
 impl WithSimd for LoneStep<'_> {

@@ -81,7 +81,10 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
 
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const NP: usize, N: Numbers>(&mut self, simd: S, numbers: N) {
-        if let Some(row) = self.lone_row() {
+        // The scalar set is for its bits, not for speed.
+        if const { U > 1 && S::F32_LANES > 1 }
+            && let Some(row) = self.lone_row()
+        {
             return self.lone::<S, PV, NP, N>(simd, numbers, row);
         }
         for j in (0..self.panels).step_by(NP) {
@@ -165,9 +168,11 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         for strip in units.start / UNITS..rows.end.div_ceil(U * UNITS) {
             let first = units.start.max(strip * UNITS);
             let len = units.end.min((strip + 1) * UNITS) - first;
-            let mut here = panels
-                .each_mut()
-                .map(|(whole, _)| &mut whole[first - units.start..][..len]);
+            let mut whole = panels.iter_mut();
+            let mut here: [_; NP] = std::array::from_fn(|_| {
+                let whole = whole.next().map(|(whole, _)| &mut whole[..]);
+                &mut whole.unwrap_or_default()[first - units.start..][..len]
+            });
             let x = &a.strip_row(numbers, 0, strip)[first % UNITS..];
             let mut bits = a.found_in(strip) >> (first % UNITS);
             while bits != 0 {

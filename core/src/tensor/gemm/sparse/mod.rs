@@ -13,6 +13,7 @@
 //! columns at a time, for all rows, of which the NP panels of B are copied side by side into that cache. Where all
 //! that becomes of the product is an addition, it takes only the pairs that are not zero.
 
+mod alone;
 mod columns;
 mod rows;
 
