@@ -248,7 +248,7 @@ fn columns_by_panels<const U: usize>() {
                 let mut c = vec![f32::NAN; m * n];
                 let mut room = nans(room_for_lines(k));
                 // Two threads' shares of the columns.
-                for columns in [0..m / 4 * 2, m / 4 * 2..m] {
+                for columns in [0..m / 8 * 4, m / 8 * 4..m] {
                     isa.dispatch(SparseColumnsByPanels {
                         a: &a,
                         pieces: &pieces,
@@ -264,7 +264,7 @@ fn columns_by_panels<const U: usize>() {
                     continue;
                 }
                 let old: Vec<f32> = (0..m * n).map(|i| [-0.0, 0.5, 0.0][i % 3]).collect();
-                for (rows, scale) in [(0..m / 4 * 2, 1.0), (m / 4 * 2..m, 1.0), (0..m, 0.25)] {
+                for (rows, scale) in [(0..m / 8 * 4, 1.0), (m / 8 * 4..m, 1.0), (0..m, 0.25)] {
                     let first = rows.start * n;
                     let mut c = panels(&old[first..rows.end * n], n, &[0, rows.len()]).remove(0);
                     isa.dispatch(SparseColumnsByPanels {

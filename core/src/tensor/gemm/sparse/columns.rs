@@ -1,4 +1,4 @@
-//! C = A^T B, a pair of columns of A at a time.
+//! C = A^T B, two columns of A or four at a time.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use super::super::microkernel::{self, Acc};
 use super::MOST_PANELS;
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, SparseRows, UNITS};
+use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, SparseRows, Strip, UNITS};
 
 /// Columns of A whose strips go to the sink together.
 const TAKEN: usize = 32;
@@ -28,7 +28,7 @@ pub struct SparseColumnsByPanels<'a, K, const U: usize = 2> {
     pub a: &'a [&'a SparseRows<U>],
     /// B in pieces, of as many rows in all; what they have of a dense A is not looked at.
     pub pieces: &'a [Rows<'a>],
-    /// Columns of A, rows of C, to do; the first is even.
+    /// Columns of A, rows of C, to do; the first is a multiple of four.
     pub columns: Range<usize>,
     /// Panels of B, all of them done.
     pub panels: usize,
@@ -224,13 +224,18 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         if const { U == 2 } && self.sink.in_place().is_some() {
             self.additions::<S, PV, NP, N>(simd, numbers, j, count);
         } else {
-            self.strips::<S, PV, NP, N>(simd, numbers, j, count);
+            // Sixteen registers have room for the sums of one pair.
+            if const { U == 1 || S::F32_LANES == 16 } {
+                self.strips::<S, PV, NP, 2, N>(simd, numbers, j, count);
+            } else {
+                self.strips::<S, PV, NP, 1, N>(simd, numbers, j, count);
+            }
         }
     }
 
     /// Strips of all columns.
     #[inline(always)]
-    fn strips<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+    fn strips<S: Simd, const PV: usize, const NP: usize, const W: usize, N: Numbers>(
         &mut self,
         simd: S,
         numbers: N,
@@ -240,11 +245,14 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         let Strips(strips) = &mut Strips([[[0.0; LINE]; TAKEN]; NP]);
         for first in self.columns.clone().step_by(TAKEN) {
             let width = TAKEN.min(self.columns.end - first);
-            for i in (0..width).step_by(2) {
-                let acc = self.two::<S, PV, NP, N>(simd, numbers, first + i);
-                for (i, acc) in (i..).zip(acc) {
-                    for (strip, acc) in strips.iter_mut().zip(acc) {
-                        microkernel::store::<S, PV>(simd, acc, &mut strip[i], false);
+            for i in (0..width).step_by(W * U) {
+                let acc = self.sums::<S, PV, NP, W, N>(simd, numbers, (first + i) / U);
+                for (w, acc) in acc.into_iter().enumerate() {
+                    for (u, acc) in acc.into_iter().enumerate() {
+                        for (strip, acc) in strips.iter_mut().zip(acc) {
+                            let line = &mut strip[i + w * U + u];
+                            microkernel::store::<S, PV>(simd, acc, line, false);
+                        }
                     }
                 }
             }
@@ -268,7 +276,7 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                 if self.a[..p].iter().any(|a| a.is_found(pair)) {
                     continue;
                 }
-                let acc = self.two::<S, PV, NP, N>(simd, numbers, 2 * pair);
+                let [acc] = self.sums::<S, PV, NP, 1, N>(simd, numbers, pair);
                 let Some(sums) = self.sink.in_place() else {
                     return;
                 };
@@ -288,18 +296,16 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         }
     }
 
-    /// The sums of a column, an even one, and the next: of a unit of both, or of two units side by side.
+    /// The sums of one unit, or of two side by side: of one alone an addition would wait for the one before.
     #[inline(always)]
-    fn two<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+    fn sums<S: Simd, const PV: usize, const NP: usize, const W: usize, N: Numbers>(
         &self,
         simd: S,
         numbers: N,
-        column: usize,
-    ) -> Acc<S::f32s, 2, NP, PV> {
-        let mut acc = microkernel::zeros::<S, 2, NP, PV>(simd);
+        first: usize,
+    ) -> [Acc<S::f32s, U, NP, PV>; W] {
+        let mut acc = [microkernel::zeros::<S, U, NP, PV>(simd); W];
         let mut places = self.room.as_chunks::<LINE>().0.as_chunks::<NP>().0;
-        let unit = column / U;
-        let (word, at) = (unit / UNITS, unit % UNITS);
         for a in self.a {
             let mut here = places;
             places = places.get(a.rows()..).unwrap_or_default();
@@ -308,37 +314,50 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                     return acc;
                 };
                 here = rest;
-                let strip = a.strip(numbers, g, word);
-                let mut next = |bits: &mut u64, at: usize, first: usize| {
-                    // Below 64, for there is a bit: told to the compiler.
-                    let r = bits.trailing_zeros() as usize % GROUP;
-                    *bits &= *bits - 1;
-                    for (acc, &x) in acc[first..].iter_mut().zip(&strip[r].0[at]) {
-                        let x = simd.splat_f32s(numbers.widen(x));
-                        for (acc, b) in acc.iter_mut().zip(&group[r]) {
-                            let b = microkernel::line::<S, PV>(b);
-                            for (acc, b) in acc.iter_mut().zip(b) {
-                                *acc = simd.mul_add_f32s(x, b, *acc);
-                            }
-                        }
-                    }
-                };
-                let mut bits = a.rows_with(g, unit);
-                if const { U == 1 } {
-                    let mut others = a.rows_with(g, unit + 1);
+                let [one, other] = [first, first + 1].map(|unit| {
+                    let (word, at) = (unit / UNITS, unit % UNITS);
+                    (a.strip(numbers, g, word), at)
+                });
+                let mut bits = a.rows_with(g, first);
+                if const { W == 2 } {
+                    let mut others = a.rows_with(g, first + 1);
                     while bits != 0 && others != 0 {
-                        next(&mut bits, at, 0);
-                        next(&mut others, (at + 1) % UNITS, 1);
+                        next_row(simd, numbers, &mut bits, one, group, &mut acc[0]);
+                        next_row(simd, numbers, &mut others, other, group, &mut acc[1]);
                     }
                     while others != 0 {
-                        next(&mut others, (at + 1) % UNITS, 1);
+                        next_row(simd, numbers, &mut others, other, group, &mut acc[1]);
                     }
                 }
                 while bits != 0 {
-                    next(&mut bits, at, 0);
+                    next_row(simd, numbers, &mut bits, one, group, &mut acc[0]);
                 }
             }
         }
         acc
+    }
+}
+
+/// What the next row that has a unit adds to its sums, taken out of its bits.
+#[inline(always)]
+fn next_row<S: Simd, const PV: usize, const U: usize, const NP: usize, N: Numbers>(
+    simd: S,
+    numbers: N,
+    bits: &mut u64,
+    (strip, at): (&Strip<U, N::Kept>, usize),
+    group: &[[[f32; LINE]; NP]; GROUP],
+    acc: &mut [[[S::f32s; PV]; NP]; U],
+) {
+    // Below 64, for there is a bit: told to the compiler.
+    let r = bits.trailing_zeros() as usize % GROUP;
+    *bits &= *bits - 1;
+    for (acc, &x) in acc.iter_mut().zip(&strip[r].0[at]) {
+        let x = simd.splat_f32s(numbers.widen(x));
+        for (acc, b) in acc.iter_mut().zip(&group[r]) {
+            let b = microkernel::line::<S, PV>(b);
+            for (acc, b) in acc.iter_mut().zip(b) {
+                *acc = simd.mul_add_f32s(x, b, *acc);
+            }
+        }
     }
 }
