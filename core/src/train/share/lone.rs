@@ -86,7 +86,7 @@ impl WithSimd for LoneStep<'_> {
     }
 }
 
-/// line i += factor x[i] b
+/// Line i of the lines += factor times x of i times b.
 #[inline(always)]
 fn add<S: Simd>(simd: S, factor: f32, x: &[f32], b: &[f32; LINE], lines: &mut [[f32; LINE]]) {
     let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(factor));
