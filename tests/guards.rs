@@ -187,7 +187,7 @@ fn tiles_down_columns() {
                         pieces: &[piece],
                         columns: 0..m,
                         panels: n.div_ceil(LINE),
-                        room: &mut Aligned::zeroed(room_for_lines(k, 1)),
+                        room: &mut Aligned::zeroed(room_for_lines(k)),
                         sink: Total(&mut total),
                     });
                 }

@@ -104,6 +104,10 @@ fn rows_by_panels<const U: usize>() {
     for (m, k, n) in [
         (3, 5, 1),
         (4, 513, 17),
+        (1, 61, 3),
+        (1, 784, 40),
+        (1, 1025, 20),
+        (1, 1600, 150),
         (131, 784, 60),
         (2, 784, 64),
         (3, 1100, 150),
@@ -242,7 +246,7 @@ fn columns_by_panels<const U: usize>() {
                     })
                     .collect();
                 let mut c = vec![f32::NAN; m * n];
-                let mut room = nans(room_for_lines(k, a.len()));
+                let mut room = nans(room_for_lines(k));
                 // Two threads' shares of the columns.
                 for columns in [0..m / 8 * 4, m / 8 * 4..m] {
                     isa.dispatch(SparseColumnsByPanels {

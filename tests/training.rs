@@ -282,3 +282,41 @@ fn dropout_is_scaled_in_both_passes() {
     whole.set_weight(0, &Matrix::from_fn(1, units, |_, _| 1.0));
     assert_eq!(whole.predict(data.inputs()).row(0), [units as f32]);
 }
+
+/// Plain descent on one row has kernels of its own; the heavy ball without momentum is the same rule by those of all others.
+#[test]
+fn a_step_on_one_row_is_a_step_like_others() {
+    let mut rng = Rng::new(17);
+    let (rows, cols) = (40, 37);
+    let dense = Matrix::from_vec(rows, cols, &rng.uniform(rows * cols, -1.0, 1.0));
+    let mut sparse = dense.clone();
+    for r in 0..rows {
+        for (c, x) in sparse.row_mut(r).iter_mut().enumerate() {
+            *x *= f32::from((r + c / 2).is_multiple_of(4));
+        }
+    }
+    for inputs in [dense, sparse] {
+        let data = Dataset::classes(inputs.into(), rng.labels(rows, 3), names(3));
+        let data = data.expect("a data set");
+        for threads in [1, 2] {
+            let fit = |optimizer: Optimizer| {
+                let mut net = Network::builder(cols)
+                    .dense(50, Activation::Tanh)
+                    .dense(19, Activation::Relu)
+                    .dense(3, Activation::Softmax)
+                    .build()
+                    .expect("a network");
+                Trainer::new(optimizer)
+                    .batch_size(1)
+                    .epochs(2)
+                    .threads_exactly(threads)
+                    .fit(&mut net, &data, None)
+                    .expect("a fit");
+                bits(&net)
+            };
+            let lr = 0.1;
+            let want = fit(Optimizer::Momentum { lr, momentum: 0.0 });
+            assert!(fit(Optimizer::Sgd { lr }) == want, "{threads} threads");
+        }
+    }
+}

@@ -180,19 +180,21 @@ impl<'t, 'a> Leader<'t, 'a> {
 
     pub(super) fn after_step(&mut self, run: &Run<'_>, epoch: usize, rows_done: usize) {
         run.steps.store(self.step, Ordering::Relaxed);
-        let rows = run.rows;
-        let seconds = self.epoch_seconds();
-        (self.trainer.on_step)(&Step {
-            epoch,
-            epochs: run.epochs,
-            step: self.step,
-            steps: rows.div_ceil(run.batch_size),
-            rows_done,
-            rows,
-            loss: self.totals.loss(),
-            accuracy: self.totals.accuracy(has_classes(run.train)),
-            seconds,
-        });
+        let seconds = self.trainer.on_step.is_some().then(|| self.epoch_seconds());
+        if let (Some(on_step), Some(seconds)) = (&mut self.trainer.on_step, seconds) {
+            let rows = run.rows;
+            on_step(&Step {
+                epoch,
+                epochs: run.epochs,
+                step: self.step,
+                steps: rows.div_ceil(run.batch_size),
+                rows_done,
+                rows,
+                loss: self.totals.loss(),
+                accuracy: self.totals.accuracy(has_classes(run.train)),
+                seconds,
+            });
+        }
         self.due.step();
         self.save_if_due(run);
     }

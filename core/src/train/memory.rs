@@ -15,8 +15,8 @@
 //!               where zeros of hidden units are skipped, these outputs and gradients once more, in groups of 64 rows
 //! rows          4 bytes each for their order; their losses
 //! ```
-//! The data come on top. Where most of them are zero there is of the inputs of a batch a byte each where the data are bytes,
-//! in whole groups of 64 rows, and a mask of a bit for every two.
+//! The data come on top. Where most of them are zero, the inputs of a batch are bytes if the data are, and have a mask of a
+//! bit for every two; and each thread has some 100 kB for the products that skip zeros.
 
 use crate::nn::{Layer, Network, RowLoss};
 use crate::optim::Optimizer;
@@ -104,7 +104,7 @@ impl Memory {
         let row: usize = (0..layers.len()).map(|l| of_row(layers, l)).sum();
         let packed = extent.threads * part * GROUP;
         let turned = match all_skipped(network, part).next() {
-            Some(_) => extent.threads * room_for_lines(part, extent.threads),
+            Some(_) => extent.threads * room_for_lines(part),
             None => 0,
         };
         Self {

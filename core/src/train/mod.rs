@@ -96,7 +96,7 @@ pub struct Trainer<'a> {
     min_delta: f64,
     monitor: Monitor,
     on_epoch: OnEpoch<'a>,
-    on_step: OnStep<'a>,
+    on_step: Option<OnStep<'a>>,
     stop_when: StopWhen<'a>,
     checkpoints: Option<(Every, OnCheckpoint<'a>)>,
     resume: Option<Box<Checkpoint>>,
@@ -155,7 +155,7 @@ impl<'a> Trainer<'a> {
             min_delta: 0.0,
             monitor: Monitor::Loss,
             on_epoch: Box::new(|_| Flow::Continue),
-            on_step: Box::new(|_| {}),
+            on_step: None,
             stop_when: Box::new(|| false),
             checkpoints: None,
             resume: None,
@@ -311,7 +311,7 @@ impl<'a> Trainer<'a> {
     /// Is called after every step, on the calling thread, while the others go on: keep it short.
     #[must_use]
     pub fn on_step(mut self, callback: impl FnMut(&Step) + 'a) -> Self {
-        self.on_step = Box::new(callback);
+        self.on_step = Some(Box::new(callback));
         self
     }
 

@@ -102,7 +102,7 @@ impl Run<'_> {
         let batch = self.batch_size.min(KB);
         let skipping = all_skipped(self.network, batch).next().is_some();
         let sparse = skipping || self.sparse;
-        let mut scratch = Scratch::new(batch, member.size(), sparse);
+        let mut scratch = Scratch::new(batch, sparse);
         let rows = self.rows;
         let lone = member.size() == 1;
         let (mut pace, mut stretch) = (Pace::new(), 0);

@@ -7,14 +7,17 @@
 //! gradient of a whole layer never exists. Where a batch is longer than [`KB`](crate::tensor::gemm::KB) rows it comes in
 //! several parts, one block of the reduction each, whose gradients are added in order before the step.
 
+mod bias;
 mod lesson;
+mod lone;
 mod state;
 
+use bias::BiasStep;
 pub(super) use lesson::{Lesson, Part, Scratch};
 
 use std::ops::Range;
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::isa::{Isa, apart};
 use crate::nn::{Layer, Network};
@@ -268,16 +271,21 @@ impl Share {
                 step: &lesson.bias_step,
             });
         }
+        let descent = lesson.weight_step.descent().filter(|_| part.is_all());
+        let sparse = lesson.sparse.filter(|_| l == 0);
+        if sparse.is_none() && skipping.is_none() && slab.learn_alone(isa, pieces, descent) {
+            return;
+        }
         let (columns, rows) = (slab.rows.clone(), slab.rows.clone());
         let sink = WeightStep {
             weight: &mut slab.weight,
             rows,
             part,
             step: &lesson.weight_step,
-            descent: lesson.weight_step.descent().filter(|_| part.is_all()),
+            descent,
         };
         let room = &mut lesson.scratch.lines;
-        match (lesson.sparse.filter(|_| l == 0), skipping) {
+        match (sparse, skipping) {
             (Some(a), _) => isa.dispatch(SparseColumnsByPanels {
                 a,
                 pieces,
@@ -376,33 +384,5 @@ impl Sink for WeightStep<'_> {
         let at = (j * self.rows.len() + i - self.rows.start) * LINE;
         self.weight
             .step(simd, at, strip.as_flattened_mut(), self.part, self.step);
-    }
-}
-
-/// The bias gradient, sums of the rows in ascending order, and the step.
-struct BiasStep<'a> {
-    bias: &'a mut Parameters,
-    pieces: &'a [Rows<'a>],
-    part: Part,
-    step: &'a Update,
-}
-
-impl WithSimd for BiasStep<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        for j in 0..self.bias.value.len() / LINE {
-            let mut sum = [0.0; LINE];
-            for piece in self.pieces {
-                for line in &piece.lines[j * piece.len..][..piece.len] {
-                    for (sum, x) in sum.iter_mut().zip(line) {
-                        *sum += x;
-                    }
-                }
-            }
-            self.bias
-                .step(simd, j * LINE, &mut sum, self.part, self.step);
-        }
     }
 }

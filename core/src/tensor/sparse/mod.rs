@@ -9,6 +9,7 @@
 
 mod mask;
 mod numbers;
+mod push;
 
 pub(super) use numbers::{Bytes, Floats, Numbers};
 
@@ -32,13 +33,16 @@ const FEW: usize = 16;
 #[repr(align(64))]
 pub(super) struct StripRow<const U: usize, T>(pub(super) [[T; U]; UNITS]);
 
-/// Some columns of a group of rows.
+/// Some columns of a group of rows. (Where there is room for fewer, what follows them is no part of it, and not looked at:
+/// that an index of a bit is within is then known to the compiler.)
 pub(super) type Strip<const U: usize, T> = [StripRow<U, T>; GROUP];
 
 /// Rows of which most numbers are zero, U columns to a bit.
 #[derive(Clone, Debug)]
 pub struct SparseRows<const U: usize = 2> {
     rows: usize,
+    /// For how many there is room.
+    capacity: usize,
     columns: usize,
     /// Words of a row's mask, of as many strips.
     words: usize,
@@ -48,7 +52,7 @@ pub struct SparseRows<const U: usize = 2> {
     found: Vec<u64>,
     /// A word for each unit, group after group: which rows have it.
     by_unit: Vec<[u64; GROUP]>,
-    /// Strip after strip, of which one of the two there is.
+    /// Strip after strip, group after group, of which one of the two there is.
     bytes: Vec<StripRow<U, u8>>,
     /// What the bytes stand for.
     table: Box<[f32; 256]>,
@@ -62,7 +66,7 @@ impl<const U: usize> SparseRows<U> {
     /// No row yet, and room for `rows` rows of f32.
     pub fn of_floats(rows: usize, columns: usize) -> Self {
         let mut made = Self::without_strips(rows, columns);
-        made.floats = vec![StripRow([[0.0; U]; UNITS]); GROUP * made.strips(rows)];
+        made.floats = vec![StripRow([[0.0; U]; UNITS]); Self::strip_rows(rows, columns)];
         made
     }
 
@@ -70,7 +74,7 @@ impl<const U: usize> SparseRows<U> {
     pub fn size_of_floats(rows: usize, columns: usize) -> usize {
         let (words, groups) = (columns.div_ceil(Self::STRIP), rows.div_ceil(GROUP));
         let masks = words * (rows + 1 + GROUP * groups) * size_of::<u64>();
-        let strips = groups * words * size_of::<Strip<U, f32>>();
+        let strips = Self::strip_rows(rows, columns) * size_of::<StripRow<U, f32>>();
         masks + strips + size_of::<[f32; 256]>()
     }
 
@@ -81,7 +85,7 @@ impl<const U: usize> SparseRows<U> {
     pub fn of_bytes(rows: usize, columns: usize, table: [f32; 256]) -> Self {
         assert!(U > 1, "bytes in units of one column");
         let mut made = Self::without_strips(rows, columns);
-        made.bytes = vec![StripRow([[0; U]; UNITS]); GROUP * made.strips(rows)];
+        made.bytes = vec![StripRow([[0; U]; UNITS]); Self::strip_rows(rows, columns)];
         made.table = Box::new(table);
         made
     }
@@ -90,6 +94,7 @@ impl<const U: usize> SparseRows<U> {
         let words = columns.div_ceil(Self::STRIP);
         Self {
             rows: 0,
+            capacity: rows,
             columns,
             words,
             by_row: vec![0; rows * words],
@@ -101,8 +106,16 @@ impl<const U: usize> SparseRows<U> {
         }
     }
 
-    fn strips(&self, rows: usize) -> usize {
-        rows.div_ceil(GROUP) * self.words
+    /// Rows of all strips, and what makes the last one a whole group's.
+    fn strip_rows(rows: usize, columns: usize) -> usize {
+        rows * columns.div_ceil(Self::STRIP) + rows.next_multiple_of(GROUP) - rows
+    }
+
+    /// Where the strips of a group begin, and how many rows there is room for in each.
+    #[inline(always)]
+    fn group(&self, group: usize) -> (usize, usize) {
+        let first = group * GROUP;
+        (first * self.words, GROUP.min(self.capacity - first))
     }
 
     /// Takes all rows away.
@@ -121,59 +134,17 @@ impl<const U: usize> SparseRows<U> {
         !self.bytes.is_empty()
     }
 
-    /// One more row of bytes, of which only 0 may stand for zero.
-    ///
-    /// # Panics
-    /// When there is no room for it, or it has other columns.
-    #[inline(always)]
-    pub fn push_bytes(&mut self, row: &[u8]) {
-        let masks = [&mut self.by_row[..], &mut self.found];
-        let strips = self.bytes.as_chunks_mut().0;
-        assert_eq!(row.len(), self.columns, "columns of a row");
-        push(strips, masks, self.rows, row, |_, part, kept| {
-            match part.as_chunks().0.first_chunk() {
-                Some(units) => *kept = *units,
-                None => copy(part, kept.as_flattened_mut()),
-            }
-            mask::mask_of_bytes(kept)
-        });
-        self.rows += 1;
-    }
-
-    /// One more row of numbers, which `write` makes of a part of `row`, told with its first column.
-    ///
-    /// # Panics
-    /// When there is no room for it, or it has other columns.
-    #[inline(always)]
-    pub fn push_floats<T>(&mut self, row: &[T], write: impl Fn(usize, &[T], &mut [f32])) {
-        let masks = [&mut self.by_row[..], &mut self.found];
-        let strips = self.floats.as_chunks_mut().0;
-        assert_eq!(row.len(), self.columns, "columns of a row");
-        push(strips, masks, self.rows, row, |first, part, kept| {
-            write(first, part, &mut kept.as_flattened_mut()[..part.len()]);
-            mask::mask_of_floats(kept)
-        });
-        self.rows += 1;
-    }
-
-    /// One more row of numbers as they are, in code for that instruction set.
-    ///
-    /// # Panics
-    /// When there is no room for it, or it has other columns.
-    pub fn push(&mut self, isa: Isa, row: &[f32]) {
-        isa.dispatch(Push { rows: self, row });
-    }
-
     /// The columns of a row of f32 that are in units of its mask, in ascending order, and their numbers to be changed.
     pub fn row_mut(&mut self, r: usize) -> impl Iterator<Item = (u32, &mut f32)> {
-        let strips = &mut self.floats.as_chunks_mut::<GROUP>().0[r / GROUP * self.words..];
+        let (first, height) = self.group(r / GROUP);
+        let strips = self.floats[first + r % GROUP..].iter_mut().step_by(height);
         let masks = &self.by_row[r * self.words..][..self.words];
         let firsts = (0..).step_by(Self::STRIP);
         firsts
             .zip(strips)
             .zip(masks)
             .flat_map(move |((first, strip), mask)| {
-                let units = strip[r % GROUP].0.iter_mut().zip((first..).step_by(U));
+                let units = strip.0.iter_mut().zip((first..).step_by(U));
                 let there = units.zip(0..).filter(move |(_, i)| mask >> i & 1 == 1);
                 there.flat_map(|((unit, first), _)| (first..).zip(unit))
             })
@@ -252,7 +223,9 @@ impl<const U: usize> SparseRows<U> {
         group: usize,
         word: usize,
     ) -> &Strip<U, N::Kept> {
-        &numbers.strips(self)[group * self.words + word]
+        let (first, height) = self.group(group);
+        let strip = numbers.strips(self)[first + word * height..].first_chunk();
+        strip.expect("a whole group's rows from each strip on")
     }
 
     /// Strip `word` of row `r`.
@@ -269,46 +242,6 @@ impl<const U: usize> SparseRows<U> {
     /// What its bytes stand for.
     pub(super) fn table(&self) -> &[f32; 256] {
         &self.table
-    }
-}
-
-/// Writes row `r` into its place in the strips (past its end they stay zero), by strips, of which `write` tells the mask.
-#[inline(always)]
-fn push<const U: usize, T, K>(
-    strips: &mut [Strip<U, K>],
-    [by_row, found]: [&mut [u64]; 2],
-    r: usize,
-    row: &[T],
-    write: impl Fn(usize, &[T], &mut [[K; U]; UNITS]) -> u64,
-) {
-    let words = found.len();
-    let strips = &mut strips[r / GROUP * words..][..words];
-    let masks = by_row[r * words..][..words].iter_mut().zip(found);
-    let parts = (0..).step_by(U * UNITS).zip(row.chunks(U * UNITS));
-    for ((strip, (mask, found)), (first, part)) in strips.iter_mut().zip(masks).zip(parts) {
-        *mask = write(first, part, &mut strip[r % GROUP].0);
-        *found |= *mask;
-    }
-}
-
-/// Copies a part of a strip. (Not inline: of whole strips, whose length is known, the copy would be made by the same call.)
-#[inline(never)]
-fn copy(part: &[u8], kept: &mut [u8]) {
-    kept[..part.len()].copy_from_slice(part);
-}
-
-struct Push<'a, const U: usize> {
-    rows: &'a mut SparseRows<U>,
-    row: &'a [f32],
-}
-
-impl<const U: usize> WithSimd for Push<'_, U> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.rows
-            .push_floats(self.row, |_, part, kept| kept.copy_from_slice(part));
     }
 }
 

@@ -1,14 +1,14 @@
 //! What is kept of the numbers of sparse rows.
 
-use super::{SparseRows, Strip};
+use super::{SparseRows, StripRow};
 
 /// How the numbers of rows are kept, and what they are.
 pub(in crate::tensor) trait Numbers: Copy {
     /// What is kept of a number.
     type Kept: Copy + 'static;
 
-    /// All strips, group after group.
-    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[Strip<U, Self::Kept>];
+    /// The rows of all strips, group after group.
+    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[StripRow<U, Self::Kept>];
 
     /// The number.
     fn widen(self, kept: Self::Kept) -> f32;
@@ -22,8 +22,8 @@ impl Numbers for Floats {
     type Kept = f32;
 
     #[inline(always)]
-    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[Strip<U, f32>] {
-        rows.floats.as_chunks().0
+    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[StripRow<U, f32>] {
+        &rows.floats
     }
 
     #[inline(always)]
@@ -40,8 +40,8 @@ impl Numbers for Bytes<'_> {
     type Kept = u8;
 
     #[inline(always)]
-    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[Strip<U, u8>] {
-        rows.bytes.as_chunks().0
+    fn strips<const U: usize>(self, rows: &SparseRows<U>) -> &[StripRow<U, u8>] {
+        &rows.bytes
     }
 
     #[inline(always)]

@@ -39,13 +39,9 @@ pub(in crate::train) struct Scratch {
 }
 
 impl Scratch {
-    /// For parts of at most `rows` rows from so many members.
-    pub(in crate::train) fn new(rows: usize, members: usize, sparse: bool) -> Self {
-        let lines = if sparse {
-            room_for_lines(rows, members)
-        } else {
-            0
-        };
+    /// For parts of at most `rows` rows.
+    pub(in crate::train) fn new(rows: usize, sparse: bool) -> Self {
+        let lines = if sparse { room_for_lines(rows) } else { 0 };
         Self {
             packed: Aligned::zeroed(rows * GROUP),
             lines: Aligned::zeroed(lines),

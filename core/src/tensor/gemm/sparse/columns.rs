@@ -38,9 +38,10 @@ pub struct SparseColumnsByPanels<'a, K, const U: usize = 2> {
     pub sink: K,
 }
 
-/// Floats of room that a [`SparseColumnsByPanels`] of so many rows in so many pieces needs.
-pub fn room_for_lines(rows: usize, pieces: usize) -> usize {
-    (rows + pieces * GROUP) * MOST_PANELS * LINE
+/// Floats of room that a [`SparseColumnsByPanels`] of so many rows needs: whole groups can be looked at from each group's
+/// first row on.
+pub fn room_for_lines(rows: usize) -> usize {
+    (rows + GROUP) * MOST_PANELS * LINE
 }
 
 impl<K: Sink, const U: usize> WithSimd for SparseColumnsByPanels<'_, K, U> {
@@ -64,6 +65,9 @@ impl<K: Sink, const U: usize> WithSimd for SparseColumnsByPanels<'_, K, U> {
     }
 }
 
+/// A row of A, and the line of each panel of B.
+type LoneRow<'a, const U: usize> = (&'a SparseRows<U>, &'a [[f32; LINE]]);
+
 impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
     #[inline(always)]
     fn by_lanes<S: Simd, N: Numbers>(&mut self, simd: S, numbers: N) {
@@ -77,6 +81,12 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
 
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const NP: usize, N: Numbers>(&mut self, simd: S, numbers: N) {
+        // The scalar set is for its bits, not for speed.
+        if const { U > 1 && S::F32_LANES > 1 }
+            && let Some(row) = self.lone_row()
+        {
+            return self.lone::<S, PV, NP, N>(simd, numbers, row);
+        }
         for j in (0..self.panels).step_by(NP) {
             match self.panels - j {
                 1 => self.tile::<S, PV, 1, N>(simd, numbers, j, 1),
@@ -88,7 +98,7 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
 
     /// The row of A, if it is but one, whose product is added to what the sink has without a factor of its own.
     #[inline(always)]
-    fn lone_row(&mut self) -> Option<(&'a SparseRows<U>, &'a [[f32; LINE]])> {
+    fn lone_row(&mut self) -> Option<LoneRow<'a, U>> {
         let mut filled = self.a.iter().filter(|a| a.rows() > 0);
         let (Some(a), None) = (filled.next(), filled.next()) else {
             return None;
@@ -98,13 +108,34 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         (a.rows() == 1 && is_plain).then_some((*a, piece.lines))
     }
 
-    /// One row of A by `count` panels from j on of one row of B, times 1, added to what the sink has.
+    /// The product of that row, exactly the panels that there are.
+    #[inline(always)]
+    fn lone<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
+        &mut self,
+        simd: S,
+        numbers: N,
+        row: LoneRow<'_, U>,
+    ) {
+        for j in (0..self.panels).step_by(NP) {
+            let Some(sums) = self.sink.in_place() else {
+                return;
+            };
+            match self.panels - j {
+                1 => Self::outer_product::<S, PV, 1, N>(simd, numbers, row, j, sums),
+                2 if NP > 2 => Self::outer_product::<S, PV, 2, N>(simd, numbers, row, j, sums),
+                3 if NP > 3 => Self::outer_product::<S, PV, 3, N>(simd, numbers, row, j, sums),
+                _ => Self::outer_product::<S, PV, NP, N>(simd, numbers, row, j, sums),
+            }
+        }
+    }
+
+    /// One row of A by NP panels from j on of one row of B, times 1, added to what the sink has.
     #[inline(always)]
     fn outer_product<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
         simd: S,
         numbers: N,
-        (a, lines): (&SparseRows<U>, &[[f32; LINE]]),
-        (j, count): (usize, usize),
+        (a, lines): LoneRow<'_, U>,
+        j: usize,
         sums: Sums<'_>,
     ) {
         let Sums {
@@ -113,31 +144,55 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
             factor,
             ..
         } = sums;
+        if rows.is_empty() {
+            return;
+        }
         let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(factor));
         let b: [[S::f32s; PV]; NP] =
-            std::array::from_fn(|q| microkernel::line::<S, PV>(&lines[j + q.min(count - 1)]));
-        let across = SparseRows::<U>::STRIP;
-        for strip in rows.start / across..rows.end.div_ceil(across) {
-            let mut bits = a.found_in(strip);
-            let x = a.strip_row(numbers, 0, strip);
+            std::array::from_fn(|q| microkernel::line::<S, PV>(&lines[j + q]));
+        let widen = |x: N::Kept| simd.splat_f32s(numbers.widen(x));
+        let add = |x: S::f32s, b: &[S::f32s; PV], line: &mut [f32; LINE]| {
+            for (c, &b) in S::as_mut_simd_f32s(line).0.iter_mut().zip(b) {
+                // As it is stored elsewhere: no sum is -0.
+                let sum = simd.add_f32s(zero, simd.mul_f32s(x, b));
+                *c = simd.mul_add_f32s(factor, sum, *c);
+            }
+        };
+        let mut panels = c[j * rows.len()..].chunks_exact_mut(rows.len());
+        // Whole units, and the column that the last unit has not got.
+        let mut panels: [_; NP] = std::array::from_fn(|_| {
+            let panel = panels.next().unwrap_or_default();
+            panel.as_chunks_mut::<U>()
+        });
+        let units = rows.start / U..rows.end / U;
+        for strip in units.start / UNITS..rows.end.div_ceil(U * UNITS) {
+            let first = units.start.max(strip * UNITS);
+            let len = units.end.min((strip + 1) * UNITS) - first;
+            let mut whole = panels.iter_mut();
+            let mut here: [_; NP] = std::array::from_fn(|_| {
+                let whole = whole.next().map(|(whole, _)| &mut whole[..]);
+                &mut whole.unwrap_or_default()[first - units.start..][..len]
+            });
+            let x = &a.strip_row(numbers, 0, strip)[first % UNITS..];
+            let mut bits = a.found_in(strip) >> (first % UNITS);
             while bits != 0 {
-                let at = bits.trailing_zeros() as usize % 64;
+                let at = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let column = strip * across + U * at;
-                if !rows.contains(&column) {
-                    continue;
-                }
-                let x = x[at].map(|x| simd.splat_f32s(numbers.widen(x)));
-                for (q, b) in b.iter().enumerate().take(count) {
-                    let first = (j + q) * rows.len() + column - rows.start;
-                    let end = first + U.min(rows.end - column);
-                    for (x, line) in x.into_iter().zip(&mut c[first..end]) {
-                        let c = S::as_mut_simd_f32s(line).0;
-                        for v in 0..PV {
-                            // As it is stored elsewhere: no sum is -0.
-                            let sum = simd.add_f32s(zero, simd.mul_f32s(x, b[v]));
-                            c[v] = simd.mul_add_f32s(factor, sum, c[v]);
+                if at >= len {
+                    if first + at == units.end {
+                        let x = x[at].map(widen);
+                        for ((_, rest), b) in panels.iter_mut().zip(&b) {
+                            for (x, line) in x.into_iter().zip(rest.iter_mut()) {
+                                add(x, b, line);
+                            }
                         }
+                    }
+                    break;
+                }
+                let x = x[at].map(widen);
+                for (here, b) in here.iter_mut().zip(&b) {
+                    for (x, line) in x.into_iter().zip(&mut here[at]) {
+                        add(x, b, line);
                     }
                 }
             }
@@ -153,9 +208,6 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         j: usize,
         count: usize,
     ) {
-        if let (Some(row), Some(sums)) = (self.lone_row(), self.sink.in_place()) {
-            return Self::outer_product::<S, PV, NP, N>(simd, numbers, row, (j, count), sums);
-        }
         let places = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>().0;
         for q in 0..NP {
             let panel = j + q.min(count - 1);
@@ -166,7 +218,7 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                 for (place, line) in places[first..][..a.rows()].iter_mut().zip(&mut lines) {
                     place[q] = *line;
                 }
-                first += a.rows().next_multiple_of(GROUP);
+                first += a.rows();
             }
         }
         if const { U == 2 } && self.sink.in_place().is_some() {
@@ -255,11 +307,13 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         let mut acc = [microkernel::zeros::<S, U, NP, PV>(simd); W];
         let mut places = self.room.as_chunks::<LINE>().0.as_chunks::<NP>().0;
         for a in self.a {
+            let mut here = places;
+            places = places.get(a.rows()..).unwrap_or_default();
             for g in 0..a.groups() {
-                let Some((group, rest)) = places.split_first_chunk::<GROUP>() else {
+                let Some((group, rest)) = here.split_first_chunk::<GROUP>() else {
                     return acc;
                 };
-                places = rest;
+                here = rest;
                 let [one, other] = [first, first + 1].map(|unit| {
                     let (word, at) = (unit / UNITS, unit % UNITS);
                     (a.strip(numbers, g, word), at)

@@ -12,7 +12,10 @@
 //! cache, and two rows side by side: the chain of one alone would wait for its last sum. [`SparseColumnsByPanels`] takes two
 //! columns or four at a time, for all rows, of which the NP panels of B are copied side by side into that cache. Where all
 //! that becomes of the product is an addition, it takes only the pairs that are not zero.
+//! One row alone has ways of its own: forward two blocks of the reduction go side by side, and its outer product is added
+//! line by line where the sums lie.
 
+mod alone;
 mod columns;
 mod rows;
 

@@ -105,6 +105,13 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
 
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const NP: usize, N: Numbers>(&mut self, simd: S, numbers: N) {
+        // The scalar set is for its bits, not for speed.
+        if const { U > 1 && S::F32_LANES > 1 }
+            && self.a.rows() == 1
+            && let [b] = self.segments
+        {
+            return self.alone::<S, PV, NP, N>(simd, numbers, b);
+        }
         let panels = self.n.div_ceil(LINE);
         for j in (0..panels).step_by(NP) {
             match panels - j {
@@ -124,6 +131,8 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
         j: usize,
         count: usize,
     ) {
+        // The scalar set is for its bits, not for speed.
+        let side_by_side = if S::F32_LANES > 1 { 2 } else { 1 };
         let across = SparseRows::<U>::STRIP;
         let k = self
             .segments
@@ -181,13 +190,13 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
                         let mut r = rows.start;
                         while r < rows.end {
                             if let (Some(meanwhile), 0, 0) = (self.meanwhile, j, before) {
-                                for r in r..rows.end.min(r + 2) {
+                                for r in r..rows.end.min(r + side_by_side) {
                                     meanwhile.0(r, strip);
                                 }
                             }
                             let sums = &mut sums[r - rows.start..];
                             let c = (&mut c[r * self.c_stride..], self.c_stride);
-                            if r + 1 < rows.end {
+                            if side_by_side > 1 && r + 1 < rows.end {
                                 rows_of::<S, PV, U, NP, 2, N>(
                                     simd, a, numbers, r, &window, sums, c,
                                 );
@@ -196,7 +205,7 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
                                     simd, a, numbers, r, &window, sums, c,
                                 );
                             }
-                            r += 2;
+                            r += side_by_side;
                         }
                     }
                     start += segment.len;
