@@ -19,12 +19,12 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use crate::isa::{Isa, apart};
+use crate::isa::{Isa, apart, prefetch};
 use crate::nn::{Layer, Network};
 use crate::optim::{Descent, Optimizer, Step, Update};
 use crate::team;
 use crate::tensor::gemm::{
-    ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, Sums,
+    Caches, ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, Sums,
 };
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
@@ -52,6 +52,11 @@ impl Parameters {
             best: room(needs.best),
             value,
         }
+    }
+
+    /// The bytes that a step reads and writes.
+    fn size(&self) -> usize {
+        (self.value.len() + self.m.len() + self.v.len()) * size_of::<f32>()
     }
 
     /// Takes the gradient of one part of the batch for the values from `at` on; after the last part, the step.
@@ -278,6 +283,7 @@ impl Share {
         }
         let (columns, rows) = (slab.rows.clone(), slab.rows.clone());
         let sink = WeightStep {
+            far: slab.weight.size() > Caches::of_this_machine().l2,
             weight: &mut slab.weight,
             rows,
             part,
@@ -365,6 +371,9 @@ struct WeightStep<'a> {
     step: &'a Update,
     /// The step, if it is no more than this.
     descent: Option<Descent>,
+    /// Whether the second-level cache has no room for all numbers: while sums are made, those to be moved by them can
+    /// come from further away, where neighbours make the third-level cache small.
+    far: bool,
 }
 
 impl Sink for WeightStep<'_> {
@@ -377,6 +386,17 @@ impl Sink for WeightStep<'_> {
             scale,
             factor: -lr,
         })
+    }
+
+    #[inline(always)]
+    fn expect(&self, i: usize, j: usize) {
+        if self.far {
+            let at = (j * self.rows.len() + i - self.rows.start) * LINE;
+            let Parameters { value, m, v, .. } = &*self.weight;
+            for numbers in [value, m, v] {
+                prefetch(numbers.get(at..).unwrap_or_default());
+            }
+        }
     }
 
     #[inline(always)]

@@ -246,6 +246,11 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         for first in self.columns.clone().step_by(TAKEN) {
             let width = TAKEN.min(self.columns.end - first);
             for i in (0..width).step_by(W * U) {
+                for column in i..width.min(i + W * U) {
+                    for q in 0..count {
+                        self.sink.expect(first + column, j + q);
+                    }
+                }
                 let acc = self.sums::<S, PV, NP, W, N>(simd, numbers, (first + i) / U);
                 for (w, acc) in acc.into_iter().enumerate() {
                     for (u, acc) in acc.into_iter().enumerate() {
