@@ -389,12 +389,17 @@ impl Sink for WeightStep<'_> {
     }
 
     #[inline(always)]
-    fn expect(&self, i: usize, j: usize) {
-        if self.far {
-            let at = (j * self.rows.len() + i - self.rows.start) * LINE;
-            let Parameters { value, m, v, .. } = &*self.weight;
-            for numbers in [value, m, v] {
-                prefetch(numbers.get(at..).unwrap_or_default());
+    fn expect(&self, i: Range<usize>, j: Range<usize>) {
+        if !self.far {
+            return;
+        }
+        let Parameters { value, m, v, .. } = &*self.weight;
+        for j in j {
+            for i in i.clone() {
+                let at = (j * self.rows.len() + i - self.rows.start) * LINE;
+                for numbers in [value, m, v] {
+                    prefetch(numbers.get(at..).unwrap_or_default());
+                }
             }
         }
     }

@@ -336,9 +336,9 @@ pub trait Sink {
         None
     }
 
-    /// Row i of C, columns 16 j .. 16 j + 16, will be taken soon: what is far away may be asked for.
+    /// Rows `i` of C, panels `j`, will be taken soon: what is far away may be asked for.
     #[inline(always)]
-    fn expect(&self, _i: usize, _j: usize) {}
+    fn expect(&self, _i: Range<usize>, _j: Range<usize>) {}
 
     /// Rows `i..i + strip.len()` of C, columns 16 j .. 16 j + 16; the strip may be overwritten.
     fn take<S: Simd>(&mut self, simd: S, i: usize, j: usize, strip: &mut [[f32; LINE]]);

@@ -246,11 +246,8 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         for first in self.columns.clone().step_by(TAKEN) {
             let width = TAKEN.min(self.columns.end - first);
             for i in (0..width).step_by(W * U) {
-                for column in i..width.min(i + W * U) {
-                    for q in 0..count {
-                        self.sink.expect(first + column, j + q);
-                    }
-                }
+                let rows = first + i..first + width.min(i + W * U);
+                self.sink.expect(rows, j..j + count);
                 let acc = self.sums::<S, PV, NP, W, N>(simd, numbers, (first + i) / U);
                 for (w, acc) in acc.into_iter().enumerate() {
                     for (u, acc) in acc.into_iter().enumerate() {
@@ -309,6 +306,7 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         numbers: N,
         first: usize,
     ) -> [Acc<S::f32s, U, NP, PV>; W] {
+        assert!(first.is_multiple_of(W), "a unit from {first} on");
         let mut acc = [microkernel::zeros::<S, U, NP, PV>(simd); W];
         let mut places = self.room.as_chunks::<LINE>().0.as_chunks::<NP>().0;
         for a in self.a {
@@ -319,10 +317,9 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                     return acc;
                 };
                 here = rest;
-                let [one, other] = [first, first + 1].map(|unit| {
-                    let (word, at) = (unit / UNITS, unit % UNITS);
-                    (a.strip(numbers, g, word), at)
-                });
+                // Two units are of one strip, for the first of them is even.
+                let strip = a.strip(numbers, g, first / UNITS);
+                let (one, other) = ((strip, first % UNITS), (strip, (first + 1) % UNITS));
                 let mut bits = a.rows_with(g, first);
                 if const { W == 2 } {
                     let mut others = a.rows_with(g, first + 1);
