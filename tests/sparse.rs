@@ -199,8 +199,13 @@ impl Sink for Add<'_> {
         })
     }
 
-    fn take<S: Simd>(&mut self, _: S, _: usize, _: usize, _: &mut [[f32; LINE]]) {
-        unreachable!("what can be added in place is");
+    fn take<S: Simd>(&mut self, _: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
+        let lines = &mut self.c[j * self.rows.len() + i - self.rows.start..];
+        for (line, sums) in lines.iter_mut().zip(strip) {
+            for (c, sum) in line.iter_mut().zip(sums) {
+                *c = FACTOR.mul_add(self.scale * *sum, *c);
+            }
+        }
     }
 }
 

@@ -221,7 +221,8 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                 first += a.rows();
             }
         }
-        if const { U == 2 } && self.sink.in_place().is_some() {
+        // The scalar set is for its bits, not for speed.
+        if const { U == 2 && S::F32_LANES > 1 } && self.sink.in_place().is_some() {
             self.additions::<S, PV, NP, N>(simd, numbers, j, count);
         } else {
             // Sixteen registers have room for the sums of one pair.
