@@ -283,7 +283,7 @@ impl Share {
         }
         let (columns, rows) = (slab.rows.clone(), slab.rows.clone());
         let sink = WeightStep {
-            far: slab.weight.size() > Caches::of_this_machine().l2,
+            far: slab.weight.size() > 2 * Caches::of_this_machine().l2,
             weight: &mut slab.weight,
             rows,
             part,
@@ -371,8 +371,8 @@ struct WeightStep<'a> {
     step: &'a Update,
     /// The step, if it is no more than this.
     descent: Option<Descent>,
-    /// Whether the second-level cache has no room for all numbers: while sums are made, those to be moved by them can
-    /// come from further away, where neighbours make the third-level cache small.
+    /// Whether the second-level cache has no room for half of the numbers: while sums are made, those to be moved by them
+    /// can come from further away, where neighbours make the third-level cache small.
     far: bool,
 }
 
