@@ -102,7 +102,7 @@ impl Block {
             self.layers.iter_mut().for_each(LayerRows::clear);
             return;
         }
-        if let [None, ..] | [] = firsts {
+        if firsts.iter().all(Option::is_none) {
             let rows = indices.iter().map(|&i| i as usize);
             self.given.gather(self.isa, source, rows);
             self.given.turn(self.isa);

@@ -10,14 +10,13 @@ use std::ops::Range;
 use super::forward::Forward;
 use super::given::{Given, Source};
 use super::layer_rows::{LayerRows, odd_lines};
+use super::share::Share;
 use crate::isa::Isa;
 use crate::nn::Network;
 use crate::tensor::activation::Activation;
 use crate::tensor::gemm::{Epilogue, Rows};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::{LINE, padded};
-
-use super::share::Share;
 
 /// Weights of the first layer from which on it is shared out by units,
 const WEIGHTS: usize = 1 << 15;

@@ -93,14 +93,14 @@ impl Memory {
             results += measured.max(own.max(least));
         }
         let inputs = odd_lines(network.inputs());
-        let given = match (
-            by_units(network, part, extent.threads),
-            extent.validation_rows,
-        ) {
-            (false, _) => rows * inputs,
-            (true, 0) => first_layer(network, part, extent.threads),
-            (true, _) => rows * inputs + first_layer(network, part, extent.threads),
-        };
+        let by_units = by_units(network, part, extent.threads);
+        let mut given = 0;
+        if !by_units || extent.validation_rows > 0 {
+            given += rows * inputs;
+        }
+        if by_units {
+            given += first_layer(network, part, extent.threads);
+        }
         let row: usize = (0..layers.len()).map(|l| of_row(layers, l)).sum();
         let packed = extent.threads * part * GROUP;
         let turned = match all_skipped(network, part).next() {

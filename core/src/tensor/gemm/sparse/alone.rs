@@ -4,7 +4,7 @@ use pulp::Simd;
 
 use super::super::blocking::KB;
 use super::super::microkernel;
-use super::SparseRowsByPanels;
+use super::{SparseRowsByPanels, ones};
 use crate::tensor::LINE;
 use crate::tensor::gemm::Segment;
 use crate::tensor::sparse::{Numbers, SparseRows, UNITS};
@@ -146,14 +146,5 @@ fn add<S: Simd, const PV: usize>(simd: S, x: f32, line: &[f32; LINE], acc: &mut 
     let x = simd.splat_f32s(x);
     for (acc, b) in acc.iter_mut().zip(microkernel::line::<S, PV>(line)) {
         *acc = simd.mul_add_f32s(x, b, *acc);
-    }
-}
-
-/// The lowest bits, at most so many.
-fn ones(count: usize) -> u64 {
-    if count < 64 {
-        !(u64::MAX << count)
-    } else {
-        u64::MAX
     }
 }

@@ -147,16 +147,13 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         if rows.is_empty() {
             return;
         }
-        let (zero, factor) = (simd.splat_f32s(0.0), simd.splat_f32s(factor));
+        let (one, factor) = (simd.splat_f32s(1.0), simd.splat_f32s(factor));
         let b: [[S::f32s; PV]; NP] =
             std::array::from_fn(|q| microkernel::line::<S, PV>(&lines[j + q]));
         let widen = |x: N::Kept| simd.splat_f32s(numbers.widen(x));
         let add = |x: S::f32s, b: &[S::f32s; PV], line: &mut [f32; LINE]| {
-            for (c, &b) in S::as_mut_simd_f32s(line).0.iter_mut().zip(b) {
-                // As it is stored elsewhere: no sum is -0.
-                let sum = simd.add_f32s(zero, simd.mul_f32s(x, b));
-                *c = simd.mul_add_f32s(factor, sum, *c);
-            }
+            let products: [_; PV] = std::array::from_fn(|v| simd.mul_f32s(x, b[v]));
+            microkernel::add(simd, products, line, one, factor);
         };
         let mut panels = c[j * rows.len()..].chunks_exact_mut(rows.len());
         // Whole units, and the column that the last unit has not got.

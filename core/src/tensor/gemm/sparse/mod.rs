@@ -24,3 +24,13 @@ pub use rows::{Meanwhile, SparseRowsByPanels, room_for_rows};
 
 /// Panels of B that are read together, at most.
 const MOST_PANELS: usize = 4;
+
+/// The lowest bits, so many; at most all.
+#[inline(always)]
+fn ones(count: usize) -> u64 {
+    if count < 64 {
+        !(u64::MAX << count)
+    } else {
+        u64::MAX
+    }
+}

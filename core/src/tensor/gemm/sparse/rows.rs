@@ -8,7 +8,7 @@ use super::super::blocking::KB;
 use super::super::epilogue::Epilogue;
 use super::super::macrokernel::{Segment, overlap};
 use super::super::microkernel;
-use super::MOST_PANELS;
+use super::{MOST_PANELS, ones};
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::{Bytes, Floats, Numbers, SparseRows, UNITS};
@@ -220,11 +220,6 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
 fn units<const U: usize>(lines: &[[f32; LINE]]) -> &UnitsOfLines<U> {
     let units = lines.as_chunks().0.first_chunk();
     units.expect("as many lines as a strip has columns")
-}
-
-/// The lowest bits, so many.
-fn ones(count: usize) -> u64 {
-    u64::MAX >> (64 - count)
 }
 
 /// One or two rows of A from r on, in one window.
