@@ -7,8 +7,8 @@
 
 use std::fmt;
 
-use crate::dataset::Scaling;
 use crate::dataset::shared::{Block, Layout, Shared};
+use crate::dataset::{Scaling, pages};
 use crate::error::{Error, Kind};
 use crate::isa::Isa;
 use crate::tensor::Matrix;
@@ -196,6 +196,15 @@ impl Inputs {
         match &self.values {
             Values::Shared(shared) => shared.size_elsewhere(),
             _ => 0,
+        }
+    }
+
+    /// Moves the values to large pages of memory, if they are kept here: for rows that will be met in random order, often.
+    pub(crate) fn move_to_large_pages(&self) {
+        match &self.values {
+            Values::Floats(matrix) => pages::make_large(matrix.view().data()),
+            Values::Bytes(bytes) => pages::make_large(bytes),
+            Values::Shared(_) => {}
         }
     }
 

@@ -17,6 +17,7 @@ pub mod idx;
 mod inputs;
 #[cfg(feature = "files")]
 pub mod options;
+mod pages;
 pub mod scaling;
 mod shared;
 mod slice;

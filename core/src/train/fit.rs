@@ -103,6 +103,7 @@ fn plan<'a>(
         None => 0,
     };
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
+    train.inputs().move_to_large_pages();
     let sparse = train.inputs().are_sparse(network.isa(), DENSITY);
     let table = byte_table(network, train, validation);
     let given = |capacity| {
