@@ -98,26 +98,42 @@ impl Isa {
         }
     }
 
-    /// Runs `op` compiled for this instruction set. (Not inline: one copy of each kernel, wherever it is called from.)
+    /// Runs `op` compiled for this instruction set: one copy of each kernel, wherever it is called from.
+    #[inline(always)]
     pub fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {
-        match self.0 {
-            Token::Scalar => Simd::vectorize(pulp::Scalar, op),
-            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Token::V3(simd) => Simd::vectorize(simd, op),
-            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Token::V4(simd) => Simd::vectorize(simd, op),
-            #[cfg(target_arch = "aarch64")]
-            Token::Neon(simd) => Simd::vectorize(simd, op),
-        }
+        op.on(self)
     }
 }
 
 /// Runs `op` from within a kernel as a function of its own: one copy for all the kernels that use it, where a copy in
 /// each would cost more to compile than the call costs to make.
-#[inline(never)]
+#[inline(always)]
 pub fn apart<S: Simd, Op: WithSimd>(simd: S, op: Op) -> Op::Output {
-    simd.vectorize(op)
+    op.apart(simd)
 }
+
+/// What [`Isa::dispatch`] and [`apart`] are for. (Methods of the kernels: the compiler puts those with the module of the
+/// kernel, and compiles modules side by side, where functions of this module would all be compiled one after the other.)
+trait Kernel: WithSimd + Sized {
+    fn on(self, isa: Isa) -> Self::Output {
+        match isa.0 {
+            Token::Scalar => Simd::vectorize(pulp::Scalar, self),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Token::V3(simd) => Simd::vectorize(simd, self),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Token::V4(simd) => Simd::vectorize(simd, self),
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(simd) => Simd::vectorize(simd, self),
+        }
+    }
+
+    #[inline(never)]
+    fn apart<S: Simd>(self, simd: S) -> Self::Output {
+        simd.vectorize(self)
+    }
+}
+
+impl<Op: WithSimd> Kernel for Op {}
 
 /// Asks for the line at the beginning of `data` to be brought into the first-level cache, where the CPU can be asked so:
 /// nothing waits for it, and no result depends on it.

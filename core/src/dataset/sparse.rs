@@ -124,23 +124,19 @@ fn scale<T: Copy>(
     widen: impl Fn(T) -> f32,
     affine: &Affine<'_>,
 ) {
-    match *affine {
+    out.push_floats(values, |first, part, kept| match *affine {
         Affine::Uniform { shift, scale } => {
-            out.push_floats(values, |_, part, kept| {
-                for (kept, &x) in kept.iter_mut().zip(part) {
-                    *kept = (widen(x) - shift) * scale;
-                }
-            });
+            for (kept, &x) in kept.iter_mut().zip(part) {
+                *kept = (widen(x) - shift) * scale;
+            }
         }
         Affine::Columns { shift, scale } => {
-            out.push_floats(values, |first, part, kept| {
-                let affine = shift[first..].iter().zip(&scale[first..]);
-                for ((kept, &x), (shift, scale)) in kept.iter_mut().zip(part).zip(affine) {
-                    *kept = (widen(x) - shift) * scale;
-                }
-            });
+            let affine = shift[first..].iter().zip(&scale[first..]);
+            for ((kept, &x), (shift, scale)) in kept.iter_mut().zip(part).zip(affine) {
+                *kept = (widen(x) - shift) * scale;
+            }
         }
-    }
+    });
 }
 
 #[cfg(test)]

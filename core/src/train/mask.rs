@@ -65,6 +65,7 @@ impl<'a> Mask<'a> {
         self.apply_to(r, cols, rows.row_mut(r));
     }
 
+    // (`for_each`: of an iterator of iterators it makes loops in loops, where `for` asks each of them for every unit.)
     #[inline(always)]
     fn apply_to<'x>(&self, r: usize, cols: usize, units: impl Iterator<Item = (u32, &'x mut f32)>) {
         match self.source {
@@ -75,20 +76,20 @@ impl<'a> Mask<'a> {
             } => {
                 let (epoch, position) = (draw.epoch as u64, (draw.position + r) as u64);
                 let key = cell_key(draw.seed, layer as u64, epoch, position);
-                for (unit, x) in units {
+                units.for_each(|(unit, x)| {
                     *x = if cell_hash(key, unit) < threshold {
                         0.0
                     } else {
                         *x * self.scale
                     };
-                }
+                });
             }
             Source::Drawn(kept) => {
                 let kept = &kept[r * cols..][..cols];
-                for (unit, x) in units {
+                units.for_each(|(unit, x)| {
                     let kept = kept.get(unit as usize).is_some_and(|&kept| kept != 0);
                     *x = if kept { *x * self.scale } else { 0.0 };
-                }
+                });
             }
         }
     }

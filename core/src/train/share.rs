@@ -10,18 +10,20 @@
 mod bias;
 mod lesson;
 mod lone;
+mod parameters;
 mod state;
 
 use bias::BiasStep;
 pub(super) use lesson::{Lesson, Part, Scratch};
+use parameters::Parameters;
 
 use std::ops::Range;
 
 use pulp::Simd;
 
-use crate::isa::{Isa, apart, prefetch};
+use crate::isa::{Isa, prefetch};
 use crate::nn::{Layer, Network};
-use crate::optim::{Descent, Optimizer, Step, Update};
+use crate::optim::{Descent, Optimizer, Update};
 use crate::team;
 use crate::tensor::gemm::{
     Caches, ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, Sums,
@@ -29,71 +31,6 @@ use crate::tensor::gemm::{
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, padded};
-
-/// Numbers that an optimiser moves, with all it keeps about them.
-#[derive(Debug)]
-struct Parameters {
-    value: Aligned,
-    m: Aligned,
-    v: Aligned,
-    /// The gradient of the parts of the batch so far; empty where a batch has one part.
-    sum: Aligned,
-    /// The values of the best epoch; empty where nobody asks.
-    best: Aligned,
-}
-
-impl Parameters {
-    fn new(value: Aligned, needs: Needs) -> Self {
-        let room = |wanted: bool| Aligned::zeroed(if wanted { value.len() } else { 0 });
-        Self {
-            m: room(needs.moments >= 1),
-            v: room(needs.moments >= 2),
-            sum: room(needs.parts),
-            best: room(needs.best),
-            value,
-        }
-    }
-
-    /// The bytes that a step reads and writes.
-    fn size(&self) -> usize {
-        (self.value.len() + self.m.len() + self.v.len()) * size_of::<f32>()
-    }
-
-    /// Takes the gradient of one part of the batch for the values from `at` on; after the last part, the step.
-    #[inline(always)]
-    fn step<S: Simd>(
-        &mut self,
-        simd: S,
-        at: usize,
-        gradient: &mut [f32],
-        part: Part,
-        step: &Update,
-    ) {
-        let at = at..at + gradient.len();
-        if !part.is_all() {
-            let sum = &mut self.sum[at.clone()];
-            if !part.first {
-                for (gradient, sum) in gradient.iter_mut().zip(&*sum) {
-                    *gradient += sum;
-                }
-            }
-            if !part.last {
-                sum.copy_from_slice(gradient);
-                return;
-            }
-        }
-        let some = |moments: &'_ Aligned| if moments.is_empty() { 0..0 } else { at.clone() };
-        let (of_m, of_v) = (some(&self.m), some(&self.v));
-        let step = Step {
-            update: step,
-            w: &mut self.value[at],
-            g: gradient,
-            m: &mut self.m[of_m],
-            v: &mut self.v[of_v],
-        };
-        apart(simd, step);
-    }
-}
 
 /// What is kept beside the values themselves.
 #[derive(Clone, Copy, Debug)]
@@ -376,6 +313,22 @@ struct WeightStep<'a> {
     far: bool,
 }
 
+impl WeightStep<'_> {
+    /// Asks for the numbers of these rows and panels. (Apart: the same for all kernels.)
+    #[inline(never)]
+    fn fetch(&self, i: Range<usize>, j: Range<usize>) {
+        let Parameters { value, m, v, .. } = &*self.weight;
+        for j in j {
+            for i in i.clone() {
+                let at = (j * self.rows.len() + i - self.rows.start) * LINE;
+                for numbers in [value, m, v] {
+                    prefetch(numbers.get(at..).unwrap_or_default());
+                }
+            }
+        }
+    }
+}
+
 impl Sink for WeightStep<'_> {
     #[inline(always)]
     fn in_place(&mut self) -> Option<Sums<'_>> {
@@ -390,17 +343,8 @@ impl Sink for WeightStep<'_> {
 
     #[inline(always)]
     fn expect(&self, i: Range<usize>, j: Range<usize>) {
-        if !self.far {
-            return;
-        }
-        let Parameters { value, m, v, .. } = &*self.weight;
-        for j in j {
-            for i in i.clone() {
-                let at = (j * self.rows.len() + i - self.rows.start) * LINE;
-                for numbers in [value, m, v] {
-                    prefetch(numbers.get(at..).unwrap_or_default());
-                }
-            }
+        if self.far {
+            self.fetch(i, j);
         }
     }
 

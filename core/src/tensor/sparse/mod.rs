@@ -13,8 +13,6 @@ mod push;
 
 pub(super) use numbers::{Bytes, Floats, Numbers};
 
-use std::ops::Range;
-
 use pulp::{Simd, WithSimd};
 
 use crate::isa::Isa;
@@ -165,26 +163,12 @@ impl<const U: usize> SparseRows<U> {
     /// Turns the mask to go by units, as the product of columns wants it.
     pub fn turn(&mut self, isa: Isa) {
         if self.rows > 1 {
-            isa.dispatch(Turn(self));
+            isa.dispatch(Turn {
+                masks: &self.by_row[..self.rows * self.words],
+                words: self.words,
+                turned: &mut self.by_unit,
+            });
         }
-    }
-
-    /// The units that any row has, ascending, that begin in `columns`.
-    #[inline(always)]
-    pub(super) fn found(&self, columns: Range<usize>) -> impl Iterator<Item = usize> {
-        let (first, end) = (columns.start.div_ceil(U), columns.end.div_ceil(U));
-        let words = first / UNITS..end.div_ceil(UNITS).max(first / UNITS);
-        words.flat_map(move |word| {
-            let mut bits = self.found[word];
-            std::iter::from_fn(move || {
-                let unit = word * UNITS + bits.trailing_zeros() as usize;
-                (bits != 0).then(|| {
-                    bits &= bits - 1;
-                    unit
-                })
-            })
-            .filter(move |unit| (first..end).contains(unit))
-        })
     }
 
     /// Of which units of a strip any row has one.
@@ -245,23 +229,21 @@ impl<const U: usize> SparseRows<U> {
     }
 }
 
-struct Turn<'a, const U: usize>(&'a mut SparseRows<U>);
+/// Turns masks of so many words by rows to masks by units.
+struct Turn<'a> {
+    masks: &'a [u64],
+    words: usize,
+    turned: &'a mut [[u64; GROUP]],
+}
 
-impl<const U: usize> WithSimd for Turn<'_, U> {
+impl WithSimd for Turn<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let SparseRows {
-            rows,
-            words,
-            by_row,
-            by_unit,
-            ..
-        } = self.0;
-        let stride = (*words).max(1);
-        let groups = by_row[..*rows * *words].chunks(GROUP * stride);
-        for (masks, turned) in groups.zip(by_unit.chunks_exact_mut(stride)) {
+        let stride = self.words.max(1);
+        let groups = self.masks.chunks(GROUP * stride);
+        for (masks, turned) in groups.zip(self.turned.chunks_exact_mut(stride)) {
             let few = masks.len() <= FEW * stride;
             for (word, turned) in turned.iter_mut().enumerate() {
                 turned.fill(0);
@@ -313,8 +295,8 @@ mod tests {
                         }
                     }
                     let any = |&unit: &usize| (0..rows).any(|r| is_there(r + round, unit));
-                    let want: Vec<usize> = (150 / U..260 / U).filter(any).collect();
-                    assert!(sparse.found(150..260).eq(want));
+                    let found = |&unit: &usize| sparse.is_found(unit);
+                    assert!((0..units).filter(found).eq((0..units).filter(any)));
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::train::checkpoint::{LayerState, ParameterState};
 impl Parameters {
     /// Copies what is kept here to where it belongs in `state`; a place is an index here and the one there.
     fn export(&self, state: &mut ParameterState, places: impl Iterator<Item = (usize, usize)>) {
-        for (here, there) in places {
+        places.for_each(|(here, there)| {
             state.value[there] = self.value[here];
             for (kept, state) in [
                 (&self.m, &mut state.m),
@@ -19,12 +19,12 @@ impl Parameters {
                     *x = kept[here];
                 }
             }
-        }
+        });
     }
 
     /// The way back.
     fn import(&mut self, state: &ParameterState, places: impl Iterator<Item = (usize, usize)>) {
-        for (here, there) in places {
+        places.for_each(|(here, there)| {
             self.value[here] = state.value[there];
             for (kept, state) in [
                 (&mut self.m, &state.m),
@@ -35,7 +35,7 @@ impl Parameters {
                     kept[here] = *x;
                 }
             }
-        }
+        });
     }
 }
 

@@ -34,11 +34,15 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
     ) {
         let panels = self.n.div_ceil(LINE);
         for j in (0..panels).step_by(NP) {
-            match panels - j {
-                1 => self.tile_alone::<S, PV, 1, N>(simd, numbers, b, j),
-                2 if NP > 2 => self.tile_alone::<S, PV, 2, N>(simd, numbers, b, j),
-                3 if NP > 3 => self.tile_alone::<S, PV, 3, N>(simd, numbers, b, j),
-                _ => self.tile_alone::<S, PV, NP, N>(simd, numbers, b, j),
+            let left = panels - j;
+            if const { NP > 1 } && left == 1 {
+                self.tile_alone::<S, PV, 1, N>(simd, numbers, b, j);
+            } else if const { NP > 2 } && left == 2 {
+                self.tile_alone::<S, PV, 2, N>(simd, numbers, b, j);
+            } else if const { NP > 3 } && left == 3 {
+                self.tile_alone::<S, PV, 3, N>(simd, numbers, b, j);
+            } else {
+                self.tile_alone::<S, PV, NP, N>(simd, numbers, b, j);
             }
         }
     }

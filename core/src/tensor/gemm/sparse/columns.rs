@@ -8,7 +8,8 @@ use super::super::blocking::KB;
 use super::super::columns::Rows;
 use super::super::macrokernel::{Sink, Sums};
 use super::super::microkernel::{self, Acc};
-use super::MOST_PANELS;
+use super::{MOST_PANELS, ones};
+use crate::isa::apart;
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, SparseRows, Strip, UNITS};
@@ -88,16 +89,18 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
             return self.lone::<S, PV, NP, N>(simd, numbers, row);
         }
         for j in (0..self.panels).step_by(NP) {
-            match self.panels - j {
-                1 => self.tile::<S, PV, 1, N>(simd, numbers, j, 1),
-                2 if NP > 2 => self.tile::<S, PV, 2, N>(simd, numbers, j, 2),
-                left => self.tile::<S, PV, NP, N>(simd, numbers, j, left.min(NP)),
+            let left = self.panels - j;
+            if const { NP > 1 } && left == 1 {
+                self.tile::<S, PV, 1, N>(simd, numbers, j, 1);
+            } else if const { NP > 2 } && left == 2 {
+                self.tile::<S, PV, 2, N>(simd, numbers, j, 2);
+            } else {
+                self.tile::<S, PV, NP, N>(simd, numbers, j, left.min(NP));
             }
         }
     }
 
     /// The row of A, if it is but one, whose product is added to what the sink has without a factor of its own.
-    #[inline(always)]
     fn lone_row(&mut self) -> Option<LoneRow<'a, U>> {
         let mut filled = self.a.iter().filter(|a| a.rows() > 0);
         let (Some(a), None) = (filled.next(), filled.next()) else {
@@ -120,11 +123,15 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
             let Some(sums) = self.sink.in_place() else {
                 return;
             };
-            match self.panels - j {
-                1 => Self::outer_product::<S, PV, 1, N>(simd, numbers, row, j, sums),
-                2 if NP > 2 => Self::outer_product::<S, PV, 2, N>(simd, numbers, row, j, sums),
-                3 if NP > 3 => Self::outer_product::<S, PV, 3, N>(simd, numbers, row, j, sums),
-                _ => Self::outer_product::<S, PV, NP, N>(simd, numbers, row, j, sums),
+            let left = self.panels - j;
+            if const { NP > 1 } && left == 1 {
+                Self::outer_product::<S, PV, 1, N>(simd, numbers, row, j, sums);
+            } else if const { NP > 2 } && left == 2 {
+                Self::outer_product::<S, PV, 2, N>(simd, numbers, row, j, sums);
+            } else if const { NP > 3 } && left == 3 {
+                Self::outer_product::<S, PV, 3, N>(simd, numbers, row, j, sums);
+            } else {
+                Self::outer_product::<S, PV, NP, N>(simd, numbers, row, j, sums);
             }
         }
     }
@@ -205,19 +212,14 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         j: usize,
         count: usize,
     ) {
-        let places = self.room.as_chunks_mut::<LINE>().0.as_chunks_mut::<NP>().0;
-        for q in 0..NP {
-            let panel = j + q.min(count - 1);
-            let lines = |piece: &Rows<'a>| &piece.lines[panel * piece.len..][..piece.len];
-            let mut lines = self.pieces.iter().flat_map(lines);
-            let mut first = 0;
-            for a in self.a {
-                for (place, line) in places[first..][..a.rows()].iter_mut().zip(&mut lines) {
-                    place[q] = *line;
-                }
-                first += a.rows();
-            }
-        }
+        let side_by_side = SideBySide {
+            pieces: self.pieces,
+            j,
+            count,
+            across: NP,
+            places: self.room.as_chunks_mut().0,
+        };
+        apart(simd, side_by_side);
         // The scalar set is for its bits, not for speed.
         if const { U == 2 && S::F32_LANES > 1 } && self.sink.in_place().is_some() {
             self.additions::<S, PV, NP, N>(simd, numbers, j, count);
@@ -271,11 +273,14 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         j: usize,
         count: usize,
     ) {
-        for (p, a) in self.a.iter().enumerate() {
-            for pair in a.found(self.columns.clone()) {
-                if self.a[..p].iter().any(|a| a.is_found(pair)) {
-                    continue;
-                }
+        let pairs = self.columns.start.div_ceil(2)..self.columns.end.div_ceil(2);
+        for strip in pairs.start / UNITS..pairs.end.div_ceil(UNITS) {
+            let first = strip * UNITS;
+            let mut bits = ones(pairs.end - first) & !ones(pairs.start.saturating_sub(first));
+            bits &= self.a.iter().fold(0, |all, a| all | a.found_in(strip));
+            while bits != 0 {
+                let pair = first + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
                 let [acc] = self.sums::<S, PV, NP, 1, N>(simd, numbers, pair);
                 let Some(sums) = self.sink.in_place() else {
                     return;
@@ -353,10 +358,40 @@ fn next_row<S: Simd, const PV: usize, const U: usize, const NP: usize, N: Number
     *bits &= *bits - 1;
     for (acc, &x) in acc.iter_mut().zip(&strip[r].0[at]) {
         let x = simd.splat_f32s(numbers.widen(x));
-        for (acc, b) in acc.iter_mut().zip(&group[r]) {
-            let b = microkernel::line::<S, PV>(b);
-            for (acc, b) in acc.iter_mut().zip(b) {
-                *acc = simd.mul_add_f32s(x, b, *acc);
+        for q in 0..NP {
+            let b = microkernel::line::<S, PV>(&group[r][q]);
+            for v in 0..PV {
+                acc[q][v] = simd.mul_add_f32s(x, b[v], acc[q][v]);
+            }
+        }
+    }
+}
+
+/// Copies panels of B side by side.
+struct SideBySide<'a> {
+    pieces: &'a [Rows<'a>],
+    /// The first of them, and how many there are;
+    j: usize,
+    count: usize,
+    /// the last one is there more than once, that there are so many.
+    across: usize,
+    /// Lines that lie `across` apart for each panel.
+    places: &'a mut [[f32; LINE]],
+}
+
+impl WithSimd for SideBySide<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for q in 0..self.across {
+            let panel = self.j + q.min(self.count - 1);
+            let mut at = q;
+            for piece in self.pieces {
+                for line in &piece.lines[panel * piece.len..][..piece.len] {
+                    self.places[at] = *line;
+                    at += self.across;
+                }
             }
         }
     }

@@ -1,12 +1,13 @@
 //! C = A B, a strip of columns of A at a time.
 
 use std::fmt;
+use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
 use super::super::blocking::KB;
 use super::super::epilogue::Epilogue;
-use super::super::macrokernel::{Segment, overlap};
+use super::super::macrokernel::Segment;
 use super::super::microkernel;
 use super::{MOST_PANELS, ones};
 use crate::tensor::LINE;
@@ -77,19 +78,71 @@ impl<const U: usize> WithSimd for SparseRowsByPanels<'_, U> {
 type UnitsOfLines<const U: usize> = [[[f32; LINE]; U]; UNITS];
 
 /// A strip of columns of A, or as much of it as lies in one piece of B and one block of the reduction.
-struct Window<'w, const U: usize, const NP: usize> {
+struct Window<'w, const U: usize> {
     /// The strip.
     strip: usize,
     /// Which bits of the strip's mask are units of the window.
     mask: u64,
-    /// The lines of B for all columns of the strip (others than the window's are never looked at).
-    lines: [&'w UnitsOfLines<U>; NP],
-    /// How many panels of C there are.
-    count: usize,
+    /// Columns of the strip before the window, and the window's.
+    before: usize,
+    len: usize,
+    /// The piece of B, and where in it the window begins.
+    segment: &'w Segment<'w>,
+    from: usize,
+    /// Where in the reduction it ends.
+    end: usize,
     /// Whether sums begin here, and whether they are stored in C, or onto it.
     is_first: bool,
     is_last: bool,
     add: bool,
+}
+
+impl<'w, const U: usize> Window<'w, U> {
+    /// The window that begins at step `at` of the reduction. (Apart: the same for all tiles.)
+    #[inline(never)]
+    fn from(segments: &'w [Segment<'w>], at: usize) -> Option<Self> {
+        let k: usize = segments.iter().map(|segment| segment.len).sum();
+        let mut start = 0;
+        let segment = segments.iter().find(|segment| {
+            start += segment.len;
+            at < start
+        })?;
+        let strip = at / SparseRows::<U>::STRIP;
+        let end = start.min((strip + 1) * SparseRows::<U>::STRIP);
+        let before = at % SparseRows::<U>::STRIP;
+        Some(Self {
+            strip,
+            mask: ones((end - at).div_ceil(U)) << (before / U),
+            before,
+            len: end - at,
+            segment,
+            from: at + segment.len - start,
+            end,
+            is_first: at.is_multiple_of(KB),
+            is_last: end.is_multiple_of(KB) || end == k,
+            add: at >= KB,
+        })
+    }
+
+    /// The lines of panel `j` of B for its columns.
+    fn lines(&self, j: usize) -> &'w [[f32; LINE]] {
+        &self.segment.lines[j * self.segment.len..][self.from..][..self.len]
+    }
+
+    /// Copies what it has of panels `j..j + count` to where it lies in a strip, of the last one as often as there are
+    /// strips. (Apart: the same for all tiles.)
+    #[inline(never)]
+    fn copy(&self, j: usize, count: usize, strips: &mut [[f32; LINE]]) {
+        let strips = strips.chunks_exact_mut(SparseRows::<U>::STRIP);
+        for (q, strip) in strips.enumerate() {
+            let (part, rest) = strip[self.before..].split_at_mut(self.len);
+            part.copy_from_slice(self.lines(j + q.min(count - 1)));
+            // A column that the last unit has not got is zero in A.
+            if let Some(line) = rest.first_mut() {
+                *line = [0.0; LINE];
+            }
+        }
+    }
 }
 
 impl<const U: usize> SparseRowsByPanels<'_, U> {
@@ -114,10 +167,13 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
         }
         let panels = self.n.div_ceil(LINE);
         for j in (0..panels).step_by(NP) {
-            match panels - j {
-                1 => self.tile::<S, PV, 1, N>(simd, numbers, j, 1),
-                2 if NP > 2 => self.tile::<S, PV, 2, N>(simd, numbers, j, 2),
-                left => self.tile::<S, PV, NP, N>(simd, numbers, j, left.min(NP)),
+            let left = panels - j;
+            if const { NP > 1 } && left == 1 {
+                self.tile::<S, PV, 1, N>(simd, numbers, j, 1);
+            } else if const { NP > 2 } && left == 2 {
+                self.tile::<S, PV, 2, N>(simd, numbers, j, 2);
+            } else {
+                self.tile::<S, PV, NP, N>(simd, numbers, j, left.min(NP));
             }
         }
     }
@@ -132,83 +188,45 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
         count: usize,
     ) {
         // The scalar set is for its bits, not for speed.
-        let side_by_side = if S::F32_LANES > 1 { 2 } else { 1 };
+        let side_by_side = if const { S::F32_LANES > 1 } { 2 } else { 1 };
         let across = SparseRows::<U>::STRIP;
-        let k = self
-            .segments
-            .iter()
-            .map(|segment| segment.len)
-            .sum::<usize>();
-        let (copied, sums) = self
-            .room
-            .as_chunks_mut::<LINE>()
-            .0
-            .split_at_mut(NP * across);
-        let sums = sums.as_chunks_mut::<NP>().0;
         let (a, segments) = (self.a, self.segments);
+        let room = self.room.as_chunks_mut::<LINE>().0;
+        let (copied, sums) = room.split_at_mut(NP * across);
+        let sums = sums.as_chunks_mut::<NP>().0;
         for first in (0..a.rows()).step_by(ROWS) {
-            let rows = first..a.rows().min(first + ROWS);
-            for pc in (0..k).step_by(KB) {
-                let pe = k.min(pc + KB);
-                let mut start = 0;
-                for segment in segments {
-                    let (mut from, to) = overlap(start, segment.len, pc, pe).unwrap_or((0, 0));
-                    while from < to {
-                        let strip = (start + from) / across;
-                        // Columns of the strip before the window, and where that ends in the segment.
-                        let before = start + from - strip * across;
-                        let end = to.min(from + across - before);
-                        let lines = |q: usize| {
-                            let j = j + q.min(count - 1);
-                            &segment.lines[j * segment.len..][from..end]
-                        };
-                        let mask = ones((end - from).div_ceil(U)) << (before / U);
-                        let window = Window {
-                            strip,
-                            mask,
-                            lines: if end - from == across {
-                                std::array::from_fn(|q| units(lines(q)))
-                            } else {
-                                if a.found_in(strip) & mask != 0 {
-                                    for (q, part) in copied.chunks_exact_mut(across).enumerate() {
-                                        part[before..][..end - from].copy_from_slice(lines(q));
-                                        // A column that the last unit has not got is zero in A.
-                                        if before + end - from < across {
-                                            part[before + end - from] = [0.0; LINE];
-                                        }
-                                    }
-                                }
-                                std::array::from_fn(|q| units(&copied[q * across..]))
-                            },
-                            count,
-                            is_first: start + from == pc,
-                            is_last: start + end == pe,
-                            add: pc > 0,
-                        };
-                        from = end;
-                        let c = &mut self.c[j * LINE..];
-                        let mut r = rows.start;
-                        while r < rows.end {
-                            if let (Some(meanwhile), 0, 0) = (self.meanwhile, j, before) {
-                                for r in r..rows.end.min(r + side_by_side) {
-                                    meanwhile.0(r, strip);
-                                }
-                            }
-                            let sums = &mut sums[r - rows.start..];
-                            let c = (&mut c[r * self.c_stride..], self.c_stride);
-                            if side_by_side > 1 && r + 1 < rows.end {
-                                rows_of::<S, PV, U, NP, 2, N>(
-                                    simd, a, numbers, r, &window, sums, c,
-                                );
-                            } else {
-                                rows_of::<S, PV, U, NP, 1, N>(
-                                    simd, a, numbers, r, &window, sums, c,
-                                );
-                            }
-                            r += side_by_side;
+            let end = a.rows().min(first + ROWS);
+            let mut at = 0;
+            while let Some(window) = Window::<U>::from(segments, at) {
+                at = window.end;
+                let is_whole = window.len == across;
+                if !is_whole && a.found_in(window.strip) & window.mask != 0 {
+                    window.copy(j, count, copied);
+                }
+                let mut lines = [units(copied); NP];
+                for q in 0..NP {
+                    lines[q] = units(if is_whole {
+                        window.lines(j + q.min(count - 1))
+                    } else {
+                        &copied[q * across..]
+                    });
+                }
+                for r in (first..end).step_by(side_by_side) {
+                    let rows = r..end.min(r + side_by_side);
+                    if let (Some(meanwhile), 0, 0) = (self.meanwhile, j, window.before) {
+                        for r in rows.clone() {
+                            meanwhile.0(r, window.strip);
                         }
                     }
-                    start += segment.len;
+                    let sums = &mut sums[r - first..];
+                    let c = &mut self.c[r * self.c_stride + j * LINE..];
+                    let c = (c, self.c_stride, count);
+                    let here = (&window, &lines);
+                    if const { S::F32_LANES > 1 } {
+                        rows_of::<S, PV, U, NP, 2, N>(simd, a, numbers, rows, here, sums, c);
+                    } else {
+                        rows_of::<S, PV, U, NP, 1, N>(simd, a, numbers, rows, here, sums, c);
+                    }
                 }
             }
         }
@@ -222,7 +240,7 @@ fn units<const U: usize>(lines: &[[f32; LINE]]) -> &UnitsOfLines<U> {
     units.expect("as many lines as a strip has columns")
 }
 
-/// One or two rows of A from r on, in one window.
+/// At most R rows of A, one or two, in one window.
 #[inline(always)]
 fn rows_of<
     S: Simd,
@@ -235,60 +253,53 @@ fn rows_of<
     simd: S,
     a: &SparseRows<U>,
     numbers: N,
-    r: usize,
-    window: &Window<'_, U, NP>,
+    rows: Range<usize>,
+    (window, lines): (&Window<'_, U>, &[&UnitsOfLines<U>; NP]),
     sums: &mut [[[f32; LINE]; NP]],
-    (c, c_stride): (&mut [f32], usize),
+    (c, c_stride, count): (&mut [f32], usize, usize),
 ) {
-    let sums = &mut sums[..R];
+    let sums = &mut sums[..rows.len()];
     let mut acc = microkernel::zeros::<S, R, NP, PV>(simd);
-    if !window.is_first {
-        for (acc, sums) in acc.iter_mut().zip(&*sums) {
-            *acc = std::array::from_fn(|q| microkernel::line::<S, PV>(&sums[q]));
+    // Of a row that is not there no unit is.
+    let mut x = [a.strip_row(numbers, rows.start, window.strip); R];
+    let mut bits = [0; R];
+    for i in 0..R {
+        if i < rows.len() {
+            x[i] = a.strip_row(numbers, rows.start + i, window.strip);
+            bits[i] = a.word(rows.start + i, window.strip) & window.mask;
+            if !window.is_first {
+                for q in 0..NP {
+                    acc[i][q] = microkernel::line::<S, PV>(&sums[i][q]);
+                }
+            }
         }
     }
-    let x: [&[[N::Kept; U]; UNITS]; R] =
-        std::array::from_fn(|i| a.strip_row(numbers, r + i, window.strip));
-    let mut bits: [u64; R] = std::array::from_fn(|i| a.word(r + i, window.strip) & window.mask);
     if const { R == 2 } {
         while bits[0] != 0 && bits[1] != 0 {
             for i in 0..R {
-                unit::<S, PV, U, NP, N>(
-                    simd,
-                    numbers,
-                    &mut bits[i],
-                    x[i],
-                    &window.lines,
-                    &mut acc[i],
-                );
+                unit::<S, PV, U, NP, N>(simd, numbers, &mut bits[i], x[i], lines, &mut acc[i]);
             }
         }
     }
     for i in 0..R {
         while bits[i] != 0 {
-            unit::<S, PV, U, NP, N>(
-                simd,
-                numbers,
-                &mut bits[i],
-                x[i],
-                &window.lines,
-                &mut acc[i],
-            );
+            unit::<S, PV, U, NP, N>(simd, numbers, &mut bits[i], x[i], lines, &mut acc[i]);
         }
     }
-    if window.is_last {
-        for (acc, c) in acc.into_iter().zip(c.chunks_mut(c_stride)) {
-            for (acc, c) in acc
-                .into_iter()
-                .zip(&mut c.as_chunks_mut().0[..window.count])
-            {
-                microkernel::store(simd, acc, c, window.add);
-            }
+    for i in 0..R {
+        if i >= rows.len() {
+            break;
         }
-    } else {
-        for (acc, sums) in acc.into_iter().zip(sums) {
-            for (acc, sum) in acc.into_iter().zip(sums) {
-                S::as_mut_simd_f32s(sum).0.copy_from_slice(&acc);
+        if window.is_last {
+            let c = &mut c[i * c_stride..].as_chunks_mut().0[..count];
+            for q in 0..NP {
+                if q < count {
+                    microkernel::store(simd, acc[i][q], &mut c[q], window.add);
+                }
+            }
+        } else {
+            for q in 0..NP {
+                microkernel::keep(simd, acc[i][q], &mut sums[i][q]);
             }
         }
     }
@@ -309,10 +320,10 @@ fn unit<S: Simd, const PV: usize, const U: usize, const NP: usize, N: Numbers>(
     *bits &= *bits - 1;
     for i in 0..U {
         let x = simd.splat_f32s(numbers.widen(x[at][i]));
-        for (acc, lines) in acc.iter_mut().zip(lines) {
-            let b = microkernel::line::<S, PV>(&lines[at][i]);
-            for (acc, b) in acc.iter_mut().zip(b) {
-                *acc = simd.mul_add_f32s(x, b, *acc);
+        for q in 0..NP {
+            let b = microkernel::line::<S, PV>(&lines[q][at][i]);
+            for v in 0..PV {
+                acc[q][v] = simd.mul_add_f32s(x, b[v], acc[q][v]);
             }
         }
     }
