@@ -48,8 +48,8 @@ pub(super) fn multiply(
     if threads == 1 {
         return alone::multiply(isa, (a, 0..a.rows()), b, c, output);
     }
-    let product = Product::of(isa, (threads, ROWS_TO_PACK_FOR_LATE), shape, c, output);
-    let work = |_: Member<'_>| product.take(a, b);
+    let product = Product::of(isa, (threads, false), shape, c, output);
+    let work = |member: Member<'_>| product.take(&member, a, b);
     team::run(threads, work, work);
 }
 
@@ -84,7 +84,7 @@ pub struct Product<'c> {
     stride: usize,
     output: Output<'c>,
     /// Rows of C, and which they are.
-    pieces: Vec<Mutex<(Range<usize>, &'c mut [f32])>>,
+    pieces: Vec<Piece<'c>>,
     claims: Claims,
 }
 
@@ -102,12 +102,12 @@ impl<'c> Product<'c> {
         output: Output<'c>,
     ) -> Self {
         super::check_c(shape, &c, output);
-        Self::of(isa, (size, ROWS_TO_PACK_FOR), shape, c, output)
+        Self::of(isa, (size, true), shape, c, output)
     }
 
     fn of(
         isa: Isa,
-        (size, rows_to_pack_for): (usize, usize),
+        (size, together): (usize, bool),
         shape: [usize; 3],
         c: MatMut<'c>,
         output: Output<'c>,
@@ -117,8 +117,10 @@ impl<'c> Product<'c> {
         let threads = threads_that_pay(size, shape, MULTIPLY_ADDS_TO_WAKE_FOR);
         let least = if alone::stays_near(k, n) {
             LEAST_ROWS
+        } else if together {
+            ROWS_TO_PACK_FOR
         } else {
-            rows_to_pack_for
+            ROWS_TO_PACK_FOR_LATE
         };
         // The same number for each thread, and some, lest all wait for one whose core does something else.
         let of_each = (m / threads / least).clamp(1, MOST_PIECES);
@@ -127,7 +129,7 @@ impl<'c> Product<'c> {
         for first in (0..m).step_by(rows) {
             let rows = first..m.min(first + rows);
             let (piece, tail) = rest.split_at_mut((rows.len() * stride).min(rest.len()));
-            pieces.push(Mutex::new((rows, piece)));
+            pieces.push(Piece(Mutex::new((rows, piece))));
             rest = tail;
         }
         Self {
@@ -135,8 +137,8 @@ impl<'c> Product<'c> {
             shape,
             stride,
             output,
-            claims: Claims::new(pieces.len(), size),
             pieces,
+            claims: Claims::new(size, together),
         }
     }
 
@@ -150,14 +152,15 @@ impl<'c> Product<'c> {
     #[track_caller]
     pub fn work(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) -> Result<(), Broken> {
         super::check(a, b, self.shape);
-        self.take(a, b);
+        self.take(member, a, b);
         member.wait()
     }
 
     /// As many rows as fall to this thread.
-    fn take(&self, a: Operand<'_>, b: Operand<'_>) {
-        for index in self.claims.round() {
+    fn take(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) {
+        for index in self.claims.round(self.pieces.len(), member.index()) {
             let mut piece = self.pieces[index]
+                .0
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             let (rows, c) = &mut *piece;
@@ -166,3 +169,8 @@ impl<'c> Product<'c> {
         }
     }
 }
+
+/// Rows of C, and which they are. (Each in cache lines of its own, lest those who hold others wait for them.)
+#[derive(Debug)]
+#[repr(align(128))]
+struct Piece<'c>(Mutex<(Range<usize>, &'c mut [f32])>);
