@@ -175,8 +175,16 @@ fn threads_do_not_change_a_bit() {
 
 #[test]
 fn a_team_computes_one_product_after_the_other() {
-    // B is read in place, is packed for each thread's rows, or is too little for several threads.
-    for [m, n, k] in [[203, 67, 223], [460, 523, 517], [3, 5, 7]] {
+    // B is read in place, is packed by columns, in two blocks of the reduction or one, is packed for each thread's rows,
+    // is too little for several threads; or A is a lone row.
+    for [m, n, k] in [
+        [203, 67, 223],
+        [150, 300, 1030],
+        [460, 523, 517],
+        [530, 67, 2100],
+        [3, 5, 7],
+        [1, 530, 513],
+    ] {
         let case = Case::uniform([m, n, k], FORMS[0], 0);
         let (a, b) = (
             Matrix::from_vec(m, k, &case.a),

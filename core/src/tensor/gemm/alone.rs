@@ -15,7 +15,7 @@ use crate::tensor::matrix::{Aligned, LINE, MatMut, MatRef, padded};
 
 /// Columns of B that are packed at a time: whole tiles of three panels. Fewer would have each page of B visited for less,
 /// more are more room to be made and more of it out of the second-level cache.
-const COLUMNS: usize = 240;
+pub(super) const COLUMNS: usize = 240;
 
 /// Columns of B in a block for a transposed A: 4 MiB, for the third-level cache.
 const MANY_COLUMNS: usize = 2048;
@@ -120,7 +120,7 @@ fn by_blocks(
 ) {
     let (m, k, n) = (all.len(), b.rows(), b.cols());
     let is_plain = matches!(a, Operand::Plain(_));
-    let deep = if is_plain && k < 2 * KB { k.max(1) } else { KB };
+    let deep = if is_plain { steps(k) } else { KB };
     let across = if is_plain { COLUMNS } else { MANY_COLUMNS };
     let near = if is_plain { m } else { NEAR_ROWS };
     let mut lines = Aligned::zeroed(k.min(deep) * padded(n.min(across)));
@@ -130,15 +130,8 @@ fn by_blocks(
         let columns = first..n.min(first + across);
         // Without a reduction the product is zero, and is still to be written.
         for pc in (0..k.max(1)).step_by(deep) {
-            let mut block = Block {
-                isa,
-                b,
-                columns: columns.clone(),
-                steps: pc..k.min(pc + deep),
-                add: pc > 0 || matches!(output, Output::Accumulate),
-                lines: &mut *lines,
-                is_packed: false,
-            };
+            let steps = pc..k.min(pc + deep);
+            let mut block = Block::new(isa, (b, columns.clone(), steps), output, &mut *lines);
             if let Operand::Transposed(a) = a
                 && n <= NARROW
             {
@@ -162,8 +155,13 @@ fn by_blocks(
     }
 }
 
+/// Steps of the reduction in a block of B for an A that lies in rows.
+pub(super) fn steps(k: usize) -> usize {
+    if k < 2 * KB { k.max(1) } else { KB }
+}
+
 /// A block of B, and what is added to C of its product.
-struct Block<'a> {
+pub(super) struct Block<'a> {
     isa: Isa,
     b: Operand<'a>,
     columns: Range<usize>,
@@ -174,9 +172,32 @@ struct Block<'a> {
     is_packed: bool,
 }
 
-impl Block<'_> {
+impl<'a> Block<'a> {
+    /// These columns and steps of B, to be packed into the room.
+    pub(super) fn new(
+        isa: Isa,
+        (b, columns, steps): (Operand<'a>, Range<usize>, Range<usize>),
+        output: Output<'_>,
+        lines: &'a mut [[f32; LINE]],
+    ) -> Self {
+        Self {
+            isa,
+            b,
+            add: steps.start > 0 || matches!(output, Output::Accumulate),
+            columns,
+            steps,
+            lines,
+            is_packed: false,
+        }
+    }
+
     /// These rows of C, from rows of A that lie a stride apart.
-    fn by_rows(&mut self, (a, a_stride): (&[f32], usize), rows: Range<usize>, c: &mut MatMut<'_>) {
+    pub(super) fn by_rows(
+        &mut self,
+        (a, a_stride): (&[f32], usize),
+        rows: Range<usize>,
+        c: &mut MatMut<'_>,
+    ) {
         let c_stride = c.row_stride();
         let c = &mut c.data()[rows.start * c_stride + self.columns.start..];
         let done = if self.is_packed {

@@ -1,33 +1,57 @@
 //! Units of work of which each thread takes the next as soon as it is free: one that starts late, or whose core is busy
-//! with something else, takes fewer.
+//! with something else, takes fewer. Every other thread takes them from the far end, so that, where all goes as it went
+//! before, each finds what it had before in its own cache.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Units `0..all`, each taken once a round by one of `size` threads, which all have done with one round before any of them
-/// begins the next.
+/// A unit taken from the far end, in a count that has those from the near one in its lower half.
+const FAR: u64 = 1 << 32;
+
+/// Units each taken once a round by one of `size` threads, which all have done with one round before any of them begins
+/// the next. (In cache lines of their own, as all write to them.)
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Claims {
-    all: usize,
     size: usize,
-    taken: AtomicUsize,
+    /// Whether they begin a round at about the same time: then each has its own unit if there are no more.
+    together: bool,
+    taken: AtomicU64,
 }
 
 impl Claims {
-    pub(super) fn new(all: usize, size: usize) -> Self {
+    pub(super) fn new(size: usize, together: bool) -> Self {
         Self {
-            all,
             size,
-            taken: AtomicUsize::new(0),
+            together,
+            taken: AtomicU64::new(0),
         }
     }
 
-    /// The units that fall to this thread in a round. It must come to their end.
-    pub(super) fn round(&self) -> impl Iterator<Item = usize> {
-        // In a round there is a number for each unit, and one for each thread, which tells it that none is left.
-        std::iter::from_fn(|| {
-            let number = self.taken.fetch_add(1, Ordering::Relaxed) % (self.all + self.size);
-            (number < self.all).then_some(number)
+    /// The units of `0..all` that fall to this thread in a round. It must come to their end.
+    pub(super) fn round(&self, all: usize, thread: usize) -> impl Iterator<Item = usize> {
+        let own = self.together && all <= self.size;
+        let mut unit = Some(thread).filter(|&unit| unit < all);
+        std::iter::from_fn(move || {
+            if own {
+                unit.take()
+            } else {
+                self.next(all, thread.is_multiple_of(2))
+            }
         })
+    }
+
+    fn next(&self, all: usize, is_near: bool) -> Option<usize> {
+        let one = if is_near { 1 } else { FAR };
+        let taken = self.taken.fetch_add(one, Ordering::Relaxed);
+        let (near, far) = ((taken % FAR) as usize, (taken / FAR) as usize);
+        if near + far < all {
+            return Some(if is_near { near } else { all - 1 - far });
+        }
+        // Each hears once that none is left; the last one has the next round begin anew.
+        if near + far == all + self.size - 1 {
+            self.taken.store(0, Ordering::Relaxed);
+        }
+        None
     }
 }
 
@@ -41,12 +65,12 @@ mod tests {
     #[test]
     fn every_unit_is_taken_once_in_every_round() {
         const UNITS: usize = 7;
-        for size in [1, 2, 3] {
-            let claims = Claims::new(UNITS, size);
+        for (size, together) in [(1, false), (2, false), (3, false), (2, true), (8, true)] {
+            let claims = Claims::new(size, together);
             let counts: Vec<_> = (0..UNITS).map(|_| AtomicU32::new(0)).collect();
             let work = |member: Member<'_>| {
                 for round in 1..=500 {
-                    for unit in claims.round() {
+                    for unit in claims.round(UNITS, member.index()) {
                         counts[unit].fetch_add(1, Ordering::Relaxed);
                     }
                     member.wait().expect("nobody panics");

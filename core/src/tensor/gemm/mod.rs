@@ -12,8 +12,9 @@
 //! (`microkernel`). It reads B where it lies if that is near (`in_place`); else the first rows of A pack it into panels
 //! ([`Panels`]) as they go, for all others (`alone`). A B of up to ten columns has a tile of its own (`narrow`). The loops
 //! round the tile keep each operand in the cache it should be read from (`macrokernel`, `columns`, `blocking`). Several
-//! threads take rows of C in turn (`product`). Overwriting never reads C, which may hold NaN.
+//! threads take rows of C in turn, or columns (`product`, `across`). Overwriting never reads C, which may hold NaN.
 
+mod across;
 mod alone;
 mod blocking;
 mod claims;
@@ -37,6 +38,8 @@ pub use sparse::{
     Meanwhile, SparseColumnsByPanels, SparseRowsByPanels, room_for_lines, room_for_rows,
 };
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
 use super::activation::{Activation, activation_forward};
@@ -52,6 +55,16 @@ pub enum Output<'a> {
     Accumulate,
     /// C = f(A B + bias), `bias` having one value a column of C.
     Activate(&'a [f32], Activation),
+}
+
+impl Output<'_> {
+    /// The same for some columns of C.
+    fn of(self, columns: &Range<usize>) -> Self {
+        match self {
+            Self::Activate(bias, f) => Self::Activate(&bias[columns.clone()], f),
+            other => other,
+        }
+    }
 }
 
 /// C = A B in one of the forms of [`Output`], on at most `threads` threads.

@@ -1,14 +1,15 @@
-//! A product on some threads: each takes some rows of C at a time, as soon as it is free, and computes them as it would
-//! alone. What they could share, a packed B, would have to be waited for.
+//! A product on some threads: each takes a part of C at a time, as soon as it is free, and computes it as it would alone.
+//! What they could share, a packed B, would have to be waited for. So the parts are columns, of which each thread packs
+//! its own, unless there are few of them, or rows enough for each thread to pack all.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
+use super::across::{Across, Piece, Room};
 use super::claims::Claims;
 use super::{Operand, Output, alone};
 use crate::isa::Isa;
 use crate::team::{self, Broken, Member};
-use crate::tensor::matrix::MatMut;
+use crate::tensor::matrix::{LINE, MatMut, MatRef};
 
 /// Work below which a further thread does not pay where it has to be started: that takes some 30 microseconds.
 const MULTIPLY_ADDS_TO_START_FOR: usize = 4 << 20;
@@ -16,21 +17,35 @@ const MULTIPLY_ADDS_TO_START_FOR: usize = 4 << 20;
 /// And where it waits for work: about a microsecond.
 const MULTIPLY_ADDS_TO_WAKE_FOR: usize = 256 << 10;
 
-/// Rows that pay for packing B once more, where threads work at the same time,
+/// A lone row reads a number of B for each multiply-add: that takes four to ten times as long.
+const LONE: usize = 8;
+
+/// Columns of a lone row that are computed together. Narrower parts of the rows of B are read no faster than whole ones.
+const LONE_COLUMNS: usize = 8 * LINE;
+
+/// Rows that pay for packing B once more.
 const ROWS_TO_PACK_FOR: usize = 512;
 
-/// and where one begins late, or has to share a core at first.
-const ROWS_TO_PACK_FOR_LATE: usize = 192;
-
-/// Pieces for each thread.
+/// Pieces for each thread, where each takes its own,
 const MOST_PIECES: usize = 4;
+
+/// and where it goes through all of them for some columns: so many, lest it find those taken that are left.
+const LENT_PIECES: usize = 8;
+
+/// Columns for each thread.
+const LEAST_COLUMNS: usize = 96;
 
 /// Rows that make a few tiles.
 const LEAST_ROWS: usize = 24;
 
 /// So many of the threads as have enough to do, each so much.
 pub(super) fn threads_that_pay(threads: usize, [m, k, n]: [usize; 3], each: usize) -> usize {
-    let pay = (m * k * n / each).min(m.div_ceil(alone::FEW));
+    let (each, parts) = if m == 1 {
+        (each / LONE, n / LONE_COLUMNS)
+    } else {
+        (each, m.div_ceil(alone::FEW))
+    };
+    let pay = (m * k * n / each).min(parts);
     threads.min(pay).clamp(1, team::MOST_THREADS)
 }
 
@@ -48,8 +63,8 @@ pub(super) fn multiply(
     if threads == 1 {
         return alone::multiply(isa, (a, 0..a.rows()), b, c, output);
     }
-    let product = Product::of(isa, (threads, ROWS_TO_PACK_FOR_LATE), shape, c, output);
-    let work = |_: Member<'_>| product.take(a, b);
+    let product = Product::of(isa, (threads, false), shape, c, output);
+    let work = |member: Member<'_>| product.take(&member, a, b);
     team::run(threads, work, work);
 }
 
@@ -83,8 +98,11 @@ pub struct Product<'c> {
     shape: [usize; 3],
     stride: usize,
     output: Output<'c>,
-    /// Rows of C, and which they are.
-    pieces: Vec<Mutex<(Range<usize>, &'c mut [f32])>>,
+    /// Parts of C: rows, or columns of the only one.
+    pieces: Vec<Piece<'c>>,
+    /// Columns that threads take, where they do not take pieces, and how many of these for each.
+    columns: Vec<Range<usize>>,
+    columns_each: usize,
     claims: Claims,
 }
 
@@ -102,12 +120,12 @@ impl<'c> Product<'c> {
         output: Output<'c>,
     ) -> Self {
         super::check_c(shape, &c, output);
-        Self::of(isa, (size, ROWS_TO_PACK_FOR), shape, c, output)
+        Self::of(isa, (size, true), shape, c, output)
     }
 
     fn of(
         isa: Isa,
-        (size, rows_to_pack_for): (usize, usize),
+        (size, together): (usize, bool),
         shape: [usize; 3],
         c: MatMut<'c>,
         output: Output<'c>,
@@ -115,19 +133,41 @@ impl<'c> Product<'c> {
         let [m, k, n] = shape;
         let stride = c.row_stride();
         let threads = threads_that_pay(size, shape, MULTIPLY_ADDS_TO_WAKE_FOR);
-        let least = if alone::stays_near(k, n) {
-            LEAST_ROWS
+        let near = alone::stays_near(k, n);
+        let by_columns = threads > 1
+            && m > 1
+            && !near
+            && n >= threads * LEAST_COLUMNS
+            && (2 * LEAST_ROWS..2 * ROWS_TO_PACK_FOR).contains(&(m / threads));
+        let panels = n.div_ceil(LINE);
+        let columns_each = panels.div_ceil(threads * alone::COLUMNS / LINE);
+        let units = if by_columns {
+            threads * columns_each
         } else {
-            rows_to_pack_for
+            0
+        };
+        let cut = |i: usize| n.min(panels * i / units * LINE);
+        let columns = (0..units).map(|i| cut(i)..cut(i + 1)).collect();
+        let (least, most) = if by_columns {
+            (LEAST_ROWS, LENT_PIECES)
+        } else if near {
+            (LEAST_ROWS, MOST_PIECES)
+        } else {
+            (ROWS_TO_PACK_FOR, MOST_PIECES)
         };
         // The same number for each thread, and some, lest all wait for one whose core does something else.
-        let of_each = (m / threads / least).clamp(1, MOST_PIECES);
-        let rows = m.div_ceil(threads * of_each).next_multiple_of(alone::FEW);
+        let of_each = (m / threads / least).clamp(1, most);
+        let (lines, across, unit) = if m == 1 {
+            (n, 1, LONE_COLUMNS)
+        } else {
+            (m, stride, alone::FEW)
+        };
+        let lines_each = lines.div_ceil(threads * of_each).next_multiple_of(unit);
         let (mut rest, mut pieces) = (c.into_data(), Vec::new());
-        for first in (0..m).step_by(rows) {
-            let rows = first..m.min(first + rows);
-            let (piece, tail) = rest.split_at_mut((rows.len() * stride).min(rest.len()));
-            pieces.push(Mutex::new((rows, piece)));
+        for first in (0..lines).step_by(lines_each) {
+            let range = first..lines.min(first + lines_each);
+            let (piece, tail) = rest.split_at_mut((range.len() * across).min(rest.len()));
+            pieces.push(Piece::new(range, piece));
             rest = tail;
         }
         Self {
@@ -135,8 +175,10 @@ impl<'c> Product<'c> {
             shape,
             stride,
             output,
-            claims: Claims::new(pieces.len(), size),
             pieces,
+            columns,
+            columns_each,
+            claims: Claims::new(size, together),
         }
     }
 
@@ -150,19 +192,71 @@ impl<'c> Product<'c> {
     #[track_caller]
     pub fn work(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) -> Result<(), Broken> {
         super::check(a, b, self.shape);
-        self.take(a, b);
+        self.take(member, a, b);
         member.wait()
     }
 
-    /// As many rows as fall to this thread.
-    fn take(&self, a: Operand<'_>, b: Operand<'_>) {
-        for index in self.claims.round() {
-            let mut piece = self.pieces[index]
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let (rows, c) = &mut *piece;
-            let c = MatMut::new(c, rows.len(), self.shape[2], self.stride);
-            alone::multiply(self.isa, (a, rows.clone()), b, c, self.output);
+    /// As much as falls to this thread.
+    fn take(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) {
+        if self.columns.is_empty() {
+            self.take_pieces(member, a, b);
+        } else {
+            self.take_columns(member, a, b);
+        }
+    }
+
+    fn take_columns(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) {
+        let across = Across {
+            isa: self.isa,
+            a,
+            b,
+            output: self.output,
+            pieces: &self.pieces,
+            stride: self.stride,
+        };
+        // A transposed A is brought into rows for each of them: all that a thread has are one.
+        let joined = match a {
+            Operand::Plain(_) => 1,
+            Operand::Transposed(_) => self.columns_each,
+        };
+        let first = member.index() * self.pieces.len() / member.size();
+        let mut room = Room::default();
+        for unit in self
+            .claims
+            .round(self.columns.len() / joined, member.index())
+        {
+            let columns = &self.columns[unit * joined..][..joined];
+            let columns = columns[0].start..columns[joined - 1].end;
+            across.multiply(columns, first, &mut room);
+        }
+    }
+
+    fn take_pieces(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) {
+        for index in self.claims.round(self.pieces.len(), member.index()) {
+            let (range, c) = &mut *self.pieces[index].lock();
+            if self.shape[0] == 1 {
+                let c = MatMut::new(c, 1, range.len(), range.len());
+                let b = columns_of(b, range.clone());
+                alone::multiply(self.isa, (a, 0..1), b, c, self.output.of(range));
+            } else {
+                let c = MatMut::new(c, range.len(), self.shape[2], self.stride);
+                alone::multiply(self.isa, (a, range.clone()), b, c, self.output);
+            }
+        }
+    }
+}
+
+/// Some columns of that operand.
+fn columns_of(b: Operand<'_>, columns: Range<usize>) -> Operand<'_> {
+    let (len, start) = (columns.len(), columns.start);
+    match b {
+        Operand::Plain(b) => {
+            let data = b.data_from(0, start);
+            Operand::Plain(MatRef::new(data, b.rows(), len, b.row_stride()))
+        }
+        Operand::Transposed(b) => {
+            let data = b.data_from(start, 0);
+            Operand::Transposed(MatRef::new(data, len, b.cols(), b.row_stride()))
         }
     }
 }

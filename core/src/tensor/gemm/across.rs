@@ -1,0 +1,100 @@
+//! Some columns of a product, all of its rows: B is packed once, by the thread that has these columns, and nobody waits for
+//! it. The rows of C lie whole, in pieces that threads lend each other for a block of B: each begins with another, and
+//! takes those first that nobody has.
+
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::alone::{self, Block};
+use super::{Operand, Output, activate, pack};
+use crate::isa::Isa;
+use crate::tensor::matrix::{Aligned, LINE, MatMut, padded};
+
+/// Rows of C, and which they are. (Each in cache lines of its own, lest those who hold others wait for them.)
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Piece<'c>(Mutex<(Range<usize>, &'c mut [f32])>);
+
+impl<'c> Piece<'c> {
+    pub(super) fn new(range: Range<usize>, c: &'c mut [f32]) -> Self {
+        Self(Mutex::new((range, c)))
+    }
+
+    /// It, once nobody else has it.
+    pub(super) fn lock(&self) -> MutexGuard<'_, (Range<usize>, &'c mut [f32])> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What all units of a product have in common.
+pub(super) struct Across<'a, 'c> {
+    pub(super) isa: Isa,
+    pub(super) a: Operand<'a>,
+    pub(super) b: Operand<'a>,
+    pub(super) output: Output<'a>,
+    pub(super) pieces: &'a [Piece<'c>],
+    /// Between rows of C.
+    pub(super) stride: usize,
+}
+
+/// What a thread needs beside, made once.
+#[derive(Default)]
+pub(super) struct Room {
+    b: Option<Aligned>,
+    a: Vec<f32>,
+}
+
+impl Across<'_, '_> {
+    /// These columns, beginning with that piece.
+    pub(super) fn multiply(&self, columns: Range<usize>, first: usize, room: &mut Room) {
+        let k = self.b.rows();
+        let deep = alone::steps(k);
+        let need = deep.min(k) * padded(columns.len());
+        let lines = room.b.take().filter(|lines| lines.len() >= need);
+        let lines = room
+            .b
+            .insert(lines.unwrap_or_else(|| Aligned::zeroed(need)));
+        let lines = &mut lines.as_chunks_mut().0[..need / LINE];
+        for pc in (0..k).step_by(deep) {
+            let steps = pc..k.min(pc + deep);
+            let of_b = (self.b, columns.clone(), steps.clone());
+            let mut block = Block::new(self.isa, of_b, self.output, &mut *lines);
+            visit(self.pieces, first, |rows, c| {
+                let a = match self.a {
+                    Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
+                    Operand::Transposed(_) => {
+                        let stride =
+                            pack::rows_into(self.a, rows.clone(), steps.clone(), &mut room.a);
+                        (&room.a[..], stride)
+                    }
+                };
+                let mut whole = MatMut::new(&mut *c, rows.len(), columns.end, self.stride);
+                block.by_rows(a, 0..rows.len(), &mut whole);
+                if steps.end == k {
+                    let c = &mut c[columns.start..];
+                    let c = MatMut::new(c, rows.len(), columns.len(), self.stride);
+                    activate(self.isa, c, self.output.of(&columns));
+                }
+            });
+        }
+    }
+}
+
+/// Each piece once, from the first on and round, those that others have after the rest.
+fn visit(pieces: &[Piece<'_>], first: usize, mut work: impl FnMut(&Range<usize>, &mut [f32])) {
+    let mut others_have = Vec::new();
+    for i in 0..pieces.len() {
+        let piece = &pieces[(first + i) % pieces.len()];
+        match piece.0.try_lock() {
+            Ok(mut piece) => {
+                let (rows, c) = &mut *piece;
+                work(rows, c);
+            }
+            Err(_) => others_have.push(piece),
+        }
+    }
+    for piece in others_have {
+        let (rows, c) = &mut *piece.lock();
+        work(rows, c);
+    }
+}
