@@ -35,12 +35,12 @@ pub(super) fn threads_that_pay(threads: usize, [m, k, n]: [usize; 3], each: usiz
 }
 
 /// C = A B in one of the forms of [`Output`], on `threads` threads that are started for it.
+#[inline(always)]
 pub(super) fn multiply(
     isa: Isa,
     threads: usize,
-    a: Operand<'_>,
-    b: Operand<'_>,
-    c: MatMut<'_>,
+    [a, b]: [&Operand<'_>; 2],
+    c: &mut MatMut<'_>,
     output: Output<'_>,
 ) {
     let shape = [a.rows(), a.cols(), b.cols()];
@@ -48,7 +48,13 @@ pub(super) fn multiply(
     if threads == 1 {
         return alone::multiply(isa, (a, 0..a.rows()), b, c, output);
     }
-    let product = Product::of(isa, (threads, ROWS_TO_PACK_FOR_LATE), shape, c, output);
+    let product = Product::of(
+        isa,
+        (threads, ROWS_TO_PACK_FOR_LATE),
+        shape,
+        c.reborrow(),
+        output,
+    );
     let work = |_: Member<'_>| product.take(a, b);
     team::run(threads, work, work);
 }
@@ -149,19 +155,19 @@ impl<'c> Product<'c> {
     /// When the shapes of the operands are not those that were told.
     #[track_caller]
     pub fn work(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) -> Result<(), Broken> {
-        super::check(a, b, self.shape);
-        self.take(a, b);
+        super::check(&a, &b, self.shape);
+        self.take(&a, &b);
         member.wait()
     }
 
     /// As many rows as fall to this thread.
-    fn take(&self, a: Operand<'_>, b: Operand<'_>) {
+    fn take(&self, a: &Operand<'_>, b: &Operand<'_>) {
         for index in self.claims.round() {
             let mut piece = self.pieces[index]
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             let (rows, c) = &mut *piece;
-            let c = MatMut::new(c, rows.len(), self.shape[2], self.stride);
+            let c = &mut MatMut::new(c, rows.len(), self.shape[2], self.stride);
             alone::multiply(self.isa, (a, rows.clone()), b, c, self.output);
         }
     }
