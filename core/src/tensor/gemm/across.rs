@@ -72,7 +72,7 @@ impl Across<'_, '_> {
                 block.by_rows(a, 0..rows.len(), &mut whole);
                 if steps.end == k {
                     let c = &mut c[columns.start..];
-                    let c = MatMut::new(c, rows.len(), columns.len(), self.stride);
+                    let c = &mut MatMut::new(c, rows.len(), columns.len(), self.stride);
                     activate(self.isa, c, self.output.of(&columns));
                 }
             });

@@ -31,12 +31,14 @@ const NEAR_ROWS: usize = 96;
 /// pay.
 pub(super) const FEW: usize = 8;
 
-/// Some rows of C = A B in one of the forms of [`Output`], which are all of this C.
+/// Some rows of C = A B in one of the forms of [`Output`], which are all of this C. (Inline, and the operands handed on where
+/// they are: a copy of what was just written in smaller parts takes as long as a small product.)
+#[inline(always)]
 pub(super) fn multiply(
     isa: Isa,
-    (a, rows): (Operand<'_>, Range<usize>),
-    b: Operand<'_>,
-    mut c: MatMut<'_>,
+    (a, rows): (&Operand<'_>, Range<usize>),
+    b: &Operand<'_>,
+    c: &mut MatMut<'_>,
     output: Output<'_>,
 ) {
     if c.rows() == 0 || c.cols() == 0 {
@@ -44,16 +46,16 @@ pub(super) fn multiply(
     }
     let add = matches!(output, Output::Accumulate);
     if let Operand::Plain(a) = a
-        && narrow::multiply(isa, (a, rows.clone()), b, &mut c, add)
+        && narrow::multiply(isa, (a, rows.clone()), b, c, add)
     {
         // Done.
     } else if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
         && b.rows() > 0
         && (rows.len() <= FEW || stays_near(b.rows(), b.row_stride()))
     {
-        in_place(isa, (a, rows), b, &mut c, output);
+        in_place(isa, (a, rows), b, c, output);
     } else {
-        by_blocks(isa, (a, rows), b, &mut c, output);
+        by_blocks(isa, (*a, rows), *b, c, output);
     }
     activate(isa, c, output);
 }
@@ -64,10 +66,11 @@ pub(super) fn stays_near(k: usize, n: usize) -> bool {
 }
 
 /// Whole lines of columns from B as it lies, the columns left over from a packed panel.
+#[inline(never)]
 fn in_place(
     isa: Isa,
-    (a, rows): (MatRef<'_>, Range<usize>),
-    b: MatRef<'_>,
+    (a, rows): (&MatRef<'_>, Range<usize>),
+    b: &MatRef<'_>,
     c: &mut MatMut<'_>,
     output: Output<'_>,
 ) {
@@ -93,7 +96,7 @@ fn in_place(
     if whole < n {
         let mut lines = Aligned::zeroed(k * LINE);
         let lines = lines.as_chunks_mut().0;
-        pack::pack_into(Operand::Plain(b), 0..k, whole..n, lines);
+        pack::pack_into(Operand::Plain(*b), 0..k, whole..n, lines);
         isa.dispatch(RowsByPanels {
             a,
             a_stride,
@@ -111,6 +114,7 @@ fn in_place(
 
 /// Block by block of B: a block of KB steps of the reduction fills half of the second-level cache with [`COLUMNS`], where
 /// deeper ones have room for fewer, and A is read more often; what is left of fewer steps is not worth a pass over C.
+#[inline(never)]
 fn by_blocks(
     isa: Isa,
     (a, all): (Operand<'_>, Range<usize>),

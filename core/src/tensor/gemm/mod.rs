@@ -77,18 +77,18 @@ pub fn gemm(
     threads: usize,
     a: Operand<'_>,
     b: Operand<'_>,
-    c: MatMut<'_>,
+    mut c: MatMut<'_>,
     output: Output<'_>,
 ) {
     let shape = [a.rows(), a.cols(), b.cols()];
-    check(a, b, shape);
+    check(&a, &b, shape);
     check_c(shape, &c, output);
-    product::multiply(isa, threads, a, b, c, output);
+    product::multiply(isa, threads, [&a, &b], &mut c, output);
 }
 
 /// Whether A is m x k and B is k x n.
 #[track_caller]
-fn check(a: Operand<'_>, b: Operand<'_>, [m, k, n]: [usize; 3]) {
+fn check(a: &Operand<'_>, b: &Operand<'_>, [m, k, n]: [usize; 3]) {
     let fit = (a.rows(), a.cols(), b.rows(), b.cols()) == (m, k, k, n);
     assert!(
         fit,
@@ -121,11 +121,11 @@ fn check_c([m, _, n]: [usize; 3], c: &MatMut<'_>, output: Output<'_>) {
 }
 
 /// The last step of a product whose output is activated.
-fn activate(isa: Isa, c: MatMut<'_>, output: Output<'_>) {
+fn activate(isa: Isa, c: &mut MatMut<'_>, output: Output<'_>) {
     if let Output::Activate(bias, activation) = output {
         let line = &mut Aligned::zeroed(padded(c.cols()));
         isa.dispatch(BiasActivation {
-            c,
+            c: c.reborrow(),
             bias,
             activation,
             line,

@@ -10,6 +10,7 @@
 //! Four quarters of a vector are put together as they are loaded, which leaves a transposition of four by four within
 //! each quarter: shuffles that run beside the multiply-adds.
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
@@ -34,8 +35,8 @@ const FOURS: usize = WIDE.div_ceil(FOUR);
 /// C = A B, or C += A B, if B has so few columns and A as many rows as fill a tile: whether it is done.
 pub(super) fn multiply(
     isa: Isa,
-    (a, rows): (MatRef<'_>, Range<usize>),
-    b: Operand<'_>,
+    (a, rows): (&MatRef<'_>, Range<usize>),
+    b: &Operand<'_>,
     c: &mut MatMut<'_>,
     add: bool,
 ) -> bool {
@@ -51,8 +52,8 @@ pub(super) fn multiply(
 /// By tiles of N columns.
 fn of_columns<const N: usize>(
     isa: Isa,
-    (a, rows): (MatRef<'_>, Range<usize>),
-    b: Operand<'_>,
+    (a, rows): (&MatRef<'_>, Range<usize>),
+    b: &Operand<'_>,
     c: &mut MatMut<'_>,
     add: bool,
 ) -> bool {
@@ -64,7 +65,7 @@ fn of_columns<const N: usize>(
     let b_rows = if let Some(rows) = lying {
         rows
     } else {
-        room = pack::rows_of(b);
+        room = pack::rows_of(*b);
         &room[..]
     };
     let (a_stride, c_stride) = (a.row_stride(), c.row_stride());
@@ -98,8 +99,9 @@ struct Narrow<'a, const N: usize> {
     far: bool,
 }
 
-/// Rows of A in fours of steps, for a vector.
-type Rows<'a> = [&'a [[f32; FOUR]]; LINE];
+/// All rows of A from each fourth one of a tile on: what lies at one index in each is a fourth row of any tile, by
+/// quarters of its vectors.
+type Fourths<'a, const V: usize> = [[&'a [f32]; LINE / FOUR]; V];
 
 impl<const N: usize> WithSimd for Narrow<'_, N> {
     type Output = bool;
@@ -126,11 +128,20 @@ impl<const N: usize> Narrow<'_, N> {
         if rows < tile {
             return false;
         }
+        // One length for all, so that what is within one is within each.
+        let len = self.a.len() - (tile - FOUR) * self.a_stride;
+        let mut fourths: Fourths<'_, V> = [[&[]; LINE / FOUR]; V];
+        for v in 0..V {
+            for l in 0..S::F32_LANES / FOUR {
+                let first = v * S::F32_LANES + l * FOUR;
+                fourths[v][l] = &self.a[first * self.a_stride..][..len];
+            }
+        }
         for pc in (0..self.b.len()).step_by(KB) {
             for first in (0..rows).step_by(tile) {
                 // The last tile may begin with rows that are done.
                 let i = first.min(rows - tile);
-                self.tile::<S, V>(simd, i, first - i, pc);
+                self.tile::<S, V>(simd, &fourths, i, first - i, pc);
             }
         }
         true
@@ -138,27 +149,28 @@ impl<const N: usize> Narrow<'_, N> {
 
     /// Rows of C from `i` on, of which the first `done` are there already; the block of steps from `pc` on.
     #[inline(always)]
-    fn tile<S: Simd, const V: usize>(&mut self, simd: S, i: usize, done: usize, pc: usize) {
+    fn tile<S: Simd, const V: usize>(
+        &mut self,
+        simd: S,
+        fourths: &Fourths<'_, V>,
+        i: usize,
+        done: usize,
+        pc: usize,
+    ) {
         let (len, stride) = (KB.min(self.b.len() - pc), self.a_stride);
         let b = &self.b[pc..pc + len];
         let (b, b_left) = b.as_chunks::<FOUR>();
-        let block = &self.a[i * stride + pc..];
-        let mut rows: [Rows<'_>; V] = [[&[]; LINE]; V];
-        let mut a = block;
-        for v in 0..V {
-            for r in 0..S::F32_LANES {
-                // What is looked at may end with the last row, before the next would begin.
-                let last = v == V - 1 && r == S::F32_LANES - 1;
-                let (row, below) = if last { (a, a) } else { a.split_at(stride) };
-                rows[v][r] = &row.as_chunks().0[..b.len()];
-                a = below;
-            }
-        }
         let mut acc = [[simd.splat_f32s(0.0); N]; V];
-        let below = if self.far { a.get(stride..) } else { None };
-        fours(simd, &rows, b, (below.unwrap_or(&[]), stride), &mut acc);
+        let at = i * stride + pc;
+        let below = if self.far {
+            self.a.get(at + V * S::F32_LANES * stride..)
+        } else {
+            None
+        };
+        let from = (fourths, at, stride);
+        fours(simd, from, b, below.unwrap_or(&[]), &mut acc);
         for (p, b_left) in b_left.iter().enumerate() {
-            let lines = column(&block[b.len() * FOUR + p..], stride, S::F32_LANES);
+            let lines = column(&self.a[at + b.len() * FOUR + p..], stride, S::F32_LANES);
             let mut x = [simd.splat_f32s(0.0); V];
             for v in 0..V {
                 x[v] = S::as_simd_f32s(&lines[v]).0[0];
@@ -248,51 +260,41 @@ fn column(a: &[f32], stride: usize, lanes: usize) -> [[f32; LINE]; 2] {
     lines
 }
 
-/// acc += A B for these fours of steps.
-#[expect(
-    clippy::needless_range_loop,
-    reason = "one index for many slices of one length, which no iterator walks together"
-)]
+/// acc += A B for these fours of steps, of rows that are a stride apart from `at` on.
 #[inline(always)]
 fn fours<S: Simd, const N: usize, const V: usize>(
     simd: S,
-    rows: &[Rows<'_>; V],
+    (fourths, mut at, stride): (&Fourths<'_, V>, usize, usize),
     b: &[[[f32; N]; FOUR]],
-    (mut below, stride): (&[f32], usize),
+    mut below: &[f32],
     acc: &mut [[S::f32s; N]; V],
 ) {
-    // One length for all: told here, so that no index is checked below.
-    let k = b.len();
-    let mut rows = *rows;
-    for v in 0..V {
-        for r in 0..S::F32_LANES {
-            rows[v][r] = &rows[v][r][..k];
-        }
-    }
     let mut sum = *acc;
-    let (mut next, mut at) = (below.as_chunks::<LINE>().0, 0);
-    for p in 0..k {
+    let (mut next, mut asked) = (below, 0);
+    for b4 in b {
         // As many lines as these rows take, of the rows that come next.
-        if let Some(lines) = next.get(at..at + V * S::F32_LANES * FOUR / LINE) {
-            for line in lines {
+        if let Some((lines, rest)) = next.split_at_checked(V * S::F32_LANES * FOUR) {
+            for line in lines.as_chunks::<LINE>().0 {
                 prefetch(line);
             }
-            at += lines.len();
-            if at >= k * FOUR / LINE {
+            (next, asked) = (rest, asked + lines.len());
+            if asked >= b.len() * FOUR {
                 below = below.get(stride..).unwrap_or(&[]);
-                (next, at) = (below.as_chunks().0, 0);
+                (next, asked) = (below, 0);
             }
         }
         let mut x = [[simd.splat_f32s(0.0); FOUR]; V];
         for v in 0..V {
-            x[v] = turned(simd, &rows[v], p);
+            x[v] = turned(simd, &fourths[v], at, stride);
         }
+        // Not to be foreseen: the compiler would keep an address for each row, and spend as long on those as on their use.
+        at = black_box(at + FOUR);
         for s in 0..FOUR {
             let mut y = [simd.splat_f32s(0.0); V];
             for v in 0..V {
                 y[v] = x[v][s];
             }
-            step(simd, y, &b[p][s], &mut sum);
+            step(simd, y, &b4[s], &mut sum);
         }
     }
     *acc = sum;
@@ -300,12 +302,17 @@ fn fours<S: Simd, const N: usize, const V: usize>(
 
 /// Four steps of as many rows as there are lanes, a vector for each step.
 #[inline(always)]
-fn turned<S: Simd>(simd: S, rows: &Rows<'_>, p: usize) -> [S::f32s; FOUR] {
+fn turned<S: Simd>(
+    simd: S,
+    fourths: &[&[f32]; LINE / FOUR],
+    at: usize,
+    stride: usize,
+) -> [S::f32s; FOUR] {
     let mut x = [simd.splat_f32s(0.0); FOUR];
     for q in 0..FOUR {
         let mut line = [[0.0; FOUR]; LINE / FOUR];
         for l in 0..S::F32_LANES / FOUR {
-            line[l] = rows[FOUR * l + q][p];
+            line[l].copy_from_slice(&fourths[l][at + q * stride..][..FOUR]);
         }
         x[q] = S::as_simd_f32s(line.as_flattened()).0[0];
     }

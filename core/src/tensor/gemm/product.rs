@@ -50,12 +50,12 @@ pub(super) fn threads_that_pay(threads: usize, [m, k, n]: [usize; 3], each: usiz
 }
 
 /// C = A B in one of the forms of [`Output`], on `threads` threads that are started for it.
+#[inline(always)]
 pub(super) fn multiply(
     isa: Isa,
     threads: usize,
-    a: Operand<'_>,
-    b: Operand<'_>,
-    c: MatMut<'_>,
+    [a, b]: [&Operand<'_>; 2],
+    c: &mut MatMut<'_>,
     output: Output<'_>,
 ) {
     let shape = [a.rows(), a.cols(), b.cols()];
@@ -63,7 +63,7 @@ pub(super) fn multiply(
     if threads == 1 {
         return alone::multiply(isa, (a, 0..a.rows()), b, c, output);
     }
-    let product = Product::of(isa, (threads, false), shape, c, output);
+    let product = Product::of(isa, (threads, false), shape, c.reborrow(), output);
     let work = |member: Member<'_>| product.take(&member, a, b);
     team::run(threads, work, work);
 }
@@ -191,17 +191,17 @@ impl<'c> Product<'c> {
     /// When the shapes of the operands are not those that were told.
     #[track_caller]
     pub fn work(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) -> Result<(), Broken> {
-        super::check(a, b, self.shape);
-        self.take(member, a, b);
+        super::check(&a, &b, self.shape);
+        self.take(member, &a, &b);
         member.wait()
     }
 
     /// As much as falls to this thread.
-    fn take(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) {
+    fn take(&self, member: &Member<'_>, a: &Operand<'_>, b: &Operand<'_>) {
         if self.columns.is_empty() {
             self.take_pieces(member, a, b);
         } else {
-            self.take_columns(member, a, b);
+            self.take_columns(member, *a, *b);
         }
     }
 
@@ -231,15 +231,15 @@ impl<'c> Product<'c> {
         }
     }
 
-    fn take_pieces(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) {
+    fn take_pieces(&self, member: &Member<'_>, a: &Operand<'_>, b: &Operand<'_>) {
         for index in self.claims.round(self.pieces.len(), member.index()) {
             let (range, c) = &mut *self.pieces[index].lock();
             if self.shape[0] == 1 {
-                let c = MatMut::new(c, 1, range.len(), range.len());
-                let b = columns_of(b, range.clone());
+                let c = &mut MatMut::new(c, 1, range.len(), range.len());
+                let b = &columns_of(*b, range.clone());
                 alone::multiply(self.isa, (a, 0..1), b, c, self.output.of(range));
             } else {
-                let c = MatMut::new(c, range.len(), self.shape[2], self.stride);
+                let c = &mut MatMut::new(c, range.len(), self.shape[2], self.stride);
                 alone::multiply(self.isa, (a, range.clone()), b, c, self.output);
             }
         }
