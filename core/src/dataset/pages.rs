@@ -24,11 +24,7 @@ pub(super) fn make_large<T>(memory: &[T]) {
     }
 }
 
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    not(miri)
-))]
+#[cfg(all(target_os = "linux", not(miri)))]
 fn collapse(address: usize, size: usize) {
     use std::ffi::{c_int, c_void};
 
@@ -46,11 +42,7 @@ fn collapse(address: usize, size: usize) {
     unsafe { madvise(std::ptr::without_provenance_mut(address), size, COLLAPSE) };
 }
 
-#[cfg(not(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    not(miri)
-)))]
+#[cfg(not(all(target_os = "linux", not(miri))))]
 fn collapse(_: usize, _: usize) {}
 
 #[cfg(test)]
