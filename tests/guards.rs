@@ -142,6 +142,7 @@ fn tiles_on_packed_panels() {
                 });
                 isa.dispatch(SparseRowsByPanels {
                     a: &sparse,
+                    only: None,
                     segments,
                     meanwhile: None,
                     room: &mut Aligned::zeroed(room_for_rows(m)),

@@ -135,6 +135,7 @@ fn rows_by_panels<const U: usize>() {
                     let meet = |r: usize, strip: usize| met.borrow_mut()[r * across + strip] += 1;
                     isa.dispatch(SparseRowsByPanels {
                         a: rows,
+                        only: None,
                         segments: &segments,
                         meanwhile: Some(Meanwhile(&meet)),
                         // What it holds does not matter.

@@ -33,6 +33,9 @@ pub const MOST_THREADS: usize = 64;
 /// Polls between looks at the clock: half a microsecond or less.
 const POLLS: usize = if cfg!(all(loom, test)) { 1 } else { 16 };
 
+/// Polls after which whoever is waited for may need the core: some twenty microseconds.
+const MANY_POLLS: u32 = 1000;
+
 /// Another member of the team has panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
@@ -206,6 +209,27 @@ impl<'a> Member<'a> {
     #[inline]
     pub fn wait(&self) -> Result<(), Broken> {
         self.barrier.wait(&self.patience)
+    }
+}
+
+impl Member<'_> {
+    /// Polls until something is so that another member will soon have done. After a while it lets others have the core.
+    ///
+    /// # Errors
+    /// When another member has panicked.
+    #[inline]
+    pub fn wait_until(&self, is_so: impl Fn() -> bool) -> Result<(), Broken> {
+        let mut polls = 0_u32;
+        while !is_so() {
+            self.check()?;
+            polls = polls.saturating_add(1);
+            if polls < MANY_POLLS {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Inputs of which most numbers are zero: whether they are such, and their rows for the products that skip the zeros.
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
 use crate::dataset::Inputs;
@@ -25,7 +27,8 @@ impl Inputs {
         let sample = SAMPLE.min(rows);
         let mut row = SparseRows::<2>::of_floats(1, self.cols());
         let found = (0..sample).map(|i| {
-            self.gather_sparse_on(isa, std::iter::once(i * (rows / sample)), &mut row);
+            let i = std::iter::once(i * (rows / sample));
+            self.gather_sparse_on(isa, i, 0..self.cols(), &mut row);
             row.count(0)
         });
         sample * pairs > 0 && found.sum::<usize>() as f64 <= density * (sample * pairs) as f64
@@ -52,21 +55,23 @@ impl Inputs {
         }
     }
 
-    /// Makes `out` the rows `indices` of these inputs, scaled: bit for bit the numbers of [`gather_on`](Self::gather_on).
+    /// Makes `out` the rows `indices` of these inputs, scaled, or some columns of them: bit for bit the numbers of [`gather_on`](Self::gather_on).
     /// Rows kept as bytes must stand for this [`byte_table`](Self::byte_table).
     ///
     /// # Panics
-    /// When there is no such row, or no room for all.
+    /// When there is no such row or column, or no room for all.
     pub fn gather_sparse_on(
         &self,
         isa: Isa,
         mut indices: impl Iterator<Item = usize>,
+        columns: Range<usize>,
         out: &mut SparseRows,
     ) {
         out.clear();
         isa.dispatch(Gather {
             inputs: self,
             indices: &mut indices,
+            columns,
             out,
         });
     }
@@ -91,6 +96,7 @@ fn fetch_lines<T>(row: &[T], strip: usize) {
 struct Gather<'a> {
     inputs: &'a Inputs,
     indices: &'a mut dyn Iterator<Item = usize>,
+    columns: Range<usize>,
     out: &'a mut SparseRows,
 }
 
@@ -102,15 +108,24 @@ impl WithSimd for Gather<'_> {
         let Self {
             inputs,
             indices,
+            columns,
             out,
         } = self;
-        let affine = Affine::of(inputs.scaling());
+        let affine = Affine::of(inputs.scaling()).of_columns(columns.clone());
         for i in indices {
             match inputs.row(i) {
-                Row::Bytes(bytes) if out.is_of_bytes() => out.push_bytes(bytes),
-                Row::Bytes(bytes) => scale(out, bytes, f32::from, &affine),
-                Row::Floats(floats) => scale(out, floats, |x| x, &affine),
-                Row::Stored(floats) => scale(out, floats, f32::from_le_bytes, &affine),
+                Row::Bytes(bytes) => {
+                    let bytes = &bytes[columns.clone()];
+                    if out.is_of_bytes() {
+                        out.push_bytes(bytes);
+                    } else {
+                        scale(out, bytes, f32::from, &affine);
+                    }
+                }
+                Row::Floats(floats) => scale(out, &floats[columns.clone()], |x| x, &affine),
+                Row::Stored(floats) => {
+                    scale(out, &floats[columns.clone()], f32::from_le_bytes, &affine);
+                }
             }
         }
     }
@@ -228,7 +243,7 @@ mod tests {
                 let table = inputs.byte_table();
                 kept.extend(table.map(|table| SparseRows::of_bytes(100, COLS, table)));
                 for rows in &mut kept {
-                    inputs.gather_sparse_on(isa, (0..100).map(|i| i * 3), rows);
+                    inputs.gather_sparse_on(isa, (0..100).map(|i| i * 3), 0..COLS, rows);
                     for r in 0..100 {
                         let pairs = (0..COLS.div_ceil(2)).filter(|pair| {
                             let row = &all.row(3 * r)[2 * pair..];

@@ -187,6 +187,7 @@ impl Network {
             if l == 0 && skip {
                 self.isa.dispatch(SparseRowsByPanels {
                     a: &scratch.sparse,
+                    only: None,
                     segments,
                     meanwhile: None,
                     room: &mut scratch.room,

@@ -11,6 +11,7 @@ use super::forward::with_segments;
 use super::given::{Given, Source};
 use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss};
 use super::mask::{Draw, Mask, MaskRow};
+use super::relay::Leg;
 use super::share::Share;
 use super::skipped::Skipped;
 use crate::isa::Isa;
@@ -22,8 +23,15 @@ use crate::tensor::sparse::SparseRows;
 /// All members' shares, held for reading.
 pub(super) type Shares<'a> = [Option<RwLockReadGuard<'a, Share>>];
 
-/// All units of the first layer, held for reading, if it is shared out by units.
-pub(super) type Firsts<'a> = [Option<RwLockReadGuard<'a, First>>];
+/// What others have made of the first layer, for all rows of a part of the batch.
+pub(super) struct Begun<'a> {
+    /// All units, if it is shared out by units.
+    pub(super) firsts: &'a [Option<RwLockReadGuard<'a, First>>],
+    /// All sums, if it is shared out by sums.
+    pub(super) leg: Option<&'a Leg>,
+    /// Which of the rows are this block's.
+    pub(super) part: Range<usize>,
+}
 
 /// One thread's rows of the batch.
 #[derive(Debug)]
@@ -87,11 +95,10 @@ impl Block {
     }
 
     /// Takes the rows `indices` of the data forward, then their gradients back to every layer's z; `next` will be met next.
-    /// They are rows `part` of those that all first layers have met, if that is shared out.
     pub(super) fn meet(
         &mut self,
         shares: &Shares<'_>,
-        (firsts, part): (&Firsts<'_>, Range<usize>),
+        begun: Begun<'_>,
         source: &Source<'_>,
         [indices, next]: [&[u32]; 2],
         draw: Draw<'_>,
@@ -102,7 +109,12 @@ impl Block {
             self.layers.iter_mut().for_each(LayerRows::clear);
             return;
         }
-        if firsts.iter().all(Option::is_none) {
+        let Begun { firsts, leg, part } = begun;
+        if let Some(leg) = leg {
+            let bias = shares.iter().flatten().find_map(|share| share.bias(0));
+            let activation = self.activation(0);
+            leg.give(part.clone(), bias, activation, &mut self.layers[0]);
+        } else if firsts.iter().all(Option::is_none) {
             let rows = indices.iter().map(|&i| i as usize);
             self.given.gather(self.isa, source, rows);
             self.given.turn(self.isa);
@@ -153,6 +165,7 @@ impl Block {
                 match &mut layer.skipped_delta {
                     Some(Skipped { rows, room, .. }) => self.isa.dispatch(SparseRowsByPanels {
                         a: rows,
+                        only: None,
                         segments: &[panels],
                         meanwhile: None,
                         room,
@@ -255,7 +268,7 @@ impl Block {
                     let bias = shares.iter().flatten().find_map(|share| share.bias(l));
                     let forward = layer.forward(0..layer.outputs, segments, bias, activation);
                     if let Some((rows, room)) = below.take_in(isa, count, training.is_some()) {
-                        forward.of_sparse(isa, rows, room, None);
+                        forward.of_sparse(isa, (rows, None), room, None);
                     } else {
                         let given = below.given(training.is_some());
                         forward.of_dense(isa, given, below.stride, count);

@@ -16,24 +16,7 @@ use crate::nn::Network;
 use crate::tensor::activation::Activation;
 use crate::tensor::gemm::{Epilogue, Rows};
 use crate::tensor::matrix::Aligned;
-use crate::tensor::{LINE, padded};
-
-/// Weights of the first layer from which on it is shared out by units,
-const WEIGHTS: usize = 1 << 15;
-
-/// if there are so many panels of them for each thread: fewer would make the products slow.
-const PANELS: usize = 2;
-
-/// Whether the first layer is shared out by units among so many threads, for parts of a batch of so many rows.
-pub(super) fn by_units(network: &Network, rows: usize, threads: usize) -> bool {
-    let layer = &network.layers()[0];
-    threads > 1
-        && layer.inputs() * layer.outputs() >= WEIGHTS
-        && layer.outputs() >= rows
-        && layer.outputs().div_ceil(LINE) >= PANELS * threads
-        // What is dropped is drawn when the rows are met.
-        && layer.dropout() == 0.0
-}
+use crate::tensor::padded;
 
 /// Some units of the first layer.
 #[derive(Debug)]

@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use super::block::Block;
 use super::drawn::DrawnMasks;
-use super::first::{First, by_units};
+use super::first::First;
 use super::given::Given;
 use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
+use super::relay::Leg;
 use super::run::Run;
 use super::share::{Needs, Share};
+use super::sharing::Sharing;
 use super::snapshot::{self, Start};
 use super::{History, Threads, Trainer, identity};
 use crate::dataset::Dataset;
@@ -106,19 +108,21 @@ fn plan<'a>(
     train.inputs().move_to_large_pages();
     let sparse = train.inputs().are_sparse(network.isa(), DENSITY);
     let table = byte_table(network, train, validation);
+    let sparse_rows = |capacity, cols| match table {
+        Some(table) => SparseRows::of_bytes(capacity, cols, table),
+        None => SparseRows::of_floats(capacity, cols),
+    };
     let given = |capacity| {
         let cols = network.inputs();
-        let rows = sparse.then(|| match table {
-            Some(table) => SparseRows::of_bytes(capacity, cols, table),
-            None => SparseRows::of_floats(capacity, cols),
-        });
+        let rows = sparse.then(|| sparse_rows(capacity, cols));
         Given::new(capacity, cols, rows)
     };
-    let by_units = by_units(network, part, threads);
+    let sharing = Sharing::of(network, part, threads, sparse);
     let shares: Vec<_> = (0..threads)
-        .map(|index| Share::new(network, (index, threads), by_units, needs))
+        .map(|index| Share::new(network, (index, threads), sharing, needs))
         .collect();
-    let firsts = shares.iter().filter(|_| by_units);
+    let firsts = shares.iter().filter(|_| sharing == Sharing::Units);
+    let legs = (0..threads).filter(|_| matches!(sharing, Sharing::Sums { .. }));
     Ok(Run {
         train,
         validation,
@@ -142,12 +146,21 @@ fn plan<'a>(
         firsts: firsts
             .map(|share| RwLock::new(First::new(network, share, part, given(part))))
             .collect(),
+        legs: legs
+            .map(|index| {
+                let columns = sharing.inputs(0, network.inputs(), (index, threads));
+                let given = sparse_rows(part, columns.len());
+                RwLock::new(Leg::new(network, columns, part, given))
+            })
+            .collect(),
+        handed_on: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
         shares: shares.into_iter().map(RwLock::new).collect(),
         blocks: (0..threads)
             .map(|index| {
                 let capacity = capacity(index);
-                // Where the first layer is shared out by units, only rows to measure are given here.
-                let given = given(if by_units && validation.is_none() {
+                // Where the first layer is not met here, only rows to measure are given.
+                let is_met = sharing == Sharing::Inputs;
+                let given = given(if !is_met && validation.is_none() {
                     0
                 } else {
                     capacity

@@ -3,7 +3,7 @@
 use super::block::Shares;
 use crate::isa::Isa;
 use crate::team::MOST_THREADS;
-use crate::tensor::gemm::{Epilogue, Meanwhile, RowsByPanels, Segment, SparseRowsByPanels};
+use crate::tensor::gemm::{Epilogue, Meanwhile, RowsByPanels, Segment, Span, SparseRowsByPanels};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 
@@ -36,16 +36,17 @@ impl Forward<'_> {
         });
     }
 
-    /// Of sparse rows.
+    /// Of sparse rows, or of some of their columns.
     pub(super) fn of_sparse<const U: usize>(
         self,
         isa: Isa,
-        a: &SparseRows<U>,
+        (a, only): (&SparseRows<U>, Option<Span>),
         room: &mut Aligned,
         meanwhile: Option<Meanwhile<'_>>,
     ) {
         isa.dispatch(SparseRowsByPanels {
             a,
+            only,
             segments: self.segments,
             meanwhile,
             room,

@@ -64,7 +64,10 @@ impl Given {
         indices: impl ExactSizeIterator<Item = usize> + Clone,
     ) {
         match self {
-            Self::Sparse { rows, .. } => source.inputs.gather_sparse_on(isa, indices, rows),
+            Self::Sparse { rows, .. } => {
+                let columns = 0..source.inputs.cols();
+                source.inputs.gather_sparse_on(isa, indices, columns, rows);
+            }
             Self::Dense { rows, stride } => {
                 let out = MatMut::new(rows, indices.len(), source.inputs.cols(), *stride);
                 source.inputs.gather_on(isa, indices, out);
@@ -90,7 +93,7 @@ impl Given {
     ) {
         match self {
             Self::Sparse { rows, room } => {
-                forward.of_sparse(isa, rows, room, meanwhile.map(Meanwhile));
+                forward.of_sparse(isa, (rows, None), room, meanwhile.map(Meanwhile));
             }
             Self::Dense { rows: a, stride } => forward.of_dense(isa, a, *stride, rows),
         }

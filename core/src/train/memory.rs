@@ -16,7 +16,8 @@
 //! rows          4 bytes each for their order; their losses
 //! ```
 //! The data come on top. Where most of them are zero, the inputs of a batch are bytes if the data are, and have a mask of a
-//! bit for every two; and each thread has some 100 kB for the products that skip zeros.
+//! bit for every two; each thread has some 100 kB for the products that skip zeros; and where sums of the first layer are
+//! handed on (see `relay`), they are there for each block of the reduction, and once more for each thread but the first.
 
 use crate::nn::{Layer, Network, RowLoss};
 use crate::optim::Optimizer;
@@ -24,9 +25,9 @@ use crate::team;
 use crate::tensor::gemm::{GROUP, KB, room_for_lines};
 use crate::tensor::{LINE, padded};
 
-use super::first::by_units;
 use super::fit::ROWS_TO_MEASURE;
 use super::layer_rows::odd_lines;
+use super::sharing::Sharing;
 use super::skipped::{Skipped, all_skipped};
 
 /// The bytes of a fit, beside its data.
@@ -93,7 +94,7 @@ impl Memory {
             results += measured.max(own.max(least));
         }
         let inputs = odd_lines(network.inputs());
-        let by_units = by_units(network, part, extent.threads);
+        let by_units = Sharing::of(network, part, extent.threads, false) == Sharing::Units;
         let mut given = 0;
         if !by_units || extent.validation_rows > 0 {
             given += rows * inputs;

@@ -20,9 +20,12 @@ mod leader;
 mod mask;
 mod memory;
 mod pace;
+mod phases;
+mod relay;
 mod run;
 mod schedule;
 mod share;
+mod sharing;
 mod skipped;
 mod snapshot;
 

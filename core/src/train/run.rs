@@ -6,8 +6,8 @@
 //! 2. computes the weight gradients of its share over all rows, and after the last part the step (it writes its share
 //!    and reads all blocks); barrier.
 //!
-//! Where the first layer is shared out by its units ([`First`]), a member's rows begin with what all members' units have
-//! made of them: a member finds that out for the next part at the end of 2., when its weights are as they will be there.
+//! Where the first layer is shared out by its units ([`First`]) or by sums ([`Leg`]), a member's rows begin with what all
+//! members' weights have made of them: a member finds that out for the next part right after the step of these weights.
 //!
 //! Where a step is so small that this does not pay, the leader does it for all ([`Pace`]).
 //!
@@ -26,9 +26,9 @@ use super::drawn::DrawnMasks;
 use super::first::First;
 use super::given::Source;
 use super::leader::Leader;
-use super::mask::Draw;
 use super::pace::{Pace, STRETCH, Word};
-use super::share::{Lesson, Part, Scratch, Share};
+use super::relay::Leg;
+use super::share::{Part, Scratch, Share};
 use super::skipped::all_skipped;
 use super::snapshot::Start;
 use super::{Reduction, Schedule};
@@ -37,7 +37,7 @@ use crate::isa::Isa;
 use crate::nn::Network;
 use crate::optim::{Optimizer, Penalty};
 use crate::team::{self, Broken, MOST_THREADS, Member};
-use crate::tensor::gemm::{KB, Rows};
+use crate::tensor::gemm::KB;
 
 /// All that the members share.
 pub(super) struct Run<'a> {
@@ -63,6 +63,10 @@ pub(super) struct Run<'a> {
     pub(super) blocks: Vec<RwLock<Block>>,
     /// None, unless the first layer is shared out by its units.
     pub(super) firsts: Vec<RwLock<First>>,
+    /// None, unless it is shared out by the sums of its inputs,
+    pub(super) legs: Vec<RwLock<Leg>>,
+    /// of which member `index` has handed on so many.
+    pub(super) handed_on: Vec<AtomicUsize>,
     pub(super) order: RwLock<Vec<u32>>,
     /// Dropout drawn from a stream.
     pub(super) masks: Option<RwLock<DrawnMasks>>,
@@ -87,7 +91,9 @@ pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 }
 
 /// Everything held for reading, up to N members', without an allocation.
-fn read_all<T, const N: usize>(locks: &[RwLock<T>]) -> [Option<RwLockReadGuard<'_, T>>; N] {
+pub(super) fn read_all<T, const N: usize>(
+    locks: &[RwLock<T>],
+) -> [Option<RwLockReadGuard<'_, T>>; N] {
     std::array::from_fn(|index| locks.get(index).map(read))
 }
 
@@ -117,7 +123,8 @@ impl Run<'_> {
             }
             pace.pause();
             // The barrier of the first stretch is before anybody reads it.
-            self.first_phase(member.index(), start.rows_done(epoch, self.batch_size));
+            let row = start.rows_done(epoch, self.batch_size);
+            self.first_phase(Some(member), member.index(), row)?;
             let (mut members, mut attended) = (member.index()..member.index() + 1, true);
             let firsts = (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size);
             for (steps, first) in firsts.enumerate() {
@@ -212,14 +219,31 @@ impl Run<'_> {
                     leader.draw_masks(self, batch.end);
                 }
             }
+            let steps = self.updates(1.0, step, batch.len());
             for index in members.clone() {
-                let at = (step, batch.len());
-                match self.blocks.len() {
-                    1 => self.weights_phase::<1>(index, at, part, scratch),
-                    2..=4 => self.weights_phase::<4>(index, at, part, scratch),
-                    _ => self.weights_phase::<MOST_THREADS>(index, at, part, scratch),
+                let mut weights = |layers: Range<usize>| {
+                    let at = (step, batch.len(), steps);
+                    match self.blocks.len() {
+                        1 => self.weights_phase::<1>(index, layers, at, part, scratch),
+                        2..=4 => self.weights_phase::<4>(index, layers, at, part, scratch),
+                        _ => self.weights_phase::<MOST_THREADS>(index, layers, at, part, scratch),
+                    }
+                };
+                if self.legs.is_empty() {
+                    weights(0..self.layers);
+                    self.first_phase(member, index, to)?;
+                    continue;
                 }
-                self.first_phase(index, to);
+                // Who hands something on does so early, who waits for it does all else before.
+                let is_last = index + 1 == self.legs.len();
+                if is_last {
+                    weights(1..self.layers);
+                }
+                weights(0..1);
+                self.first_phase(member, index, to)?;
+                if !is_last {
+                    weights(1..self.layers);
+                }
             }
             meet()?;
             if self.stop.load(Ordering::Acquire) {
@@ -243,113 +267,6 @@ impl Run<'_> {
         }
         member.wait()?;
         Ok(Word::of(place.load(Ordering::Acquire)))
-    }
-
-    /// What member `index` does with `part` of the epoch's rows, which begins that many rows into its batch.
-    fn rows_phase<const N: usize>(
-        &self,
-        index: usize,
-        epoch: usize,
-        part: Range<usize>,
-        in_batch: usize,
-    ) {
-        let own = team::share(part.len(), 4, index, self.blocks.len());
-        let position = part.start + own.start;
-        let shares = read_all::<_, N>(&self.shares);
-        let firsts = read_all::<_, N>(&self.firsts);
-        let order = read(&self.order);
-        let indices = &order[position..position + own.len()];
-        // Where the next part is as long as this one: a guess does, for it is but fetched.
-        let next = order.get(part.end + own.start..).unwrap_or_default();
-        let next = &next[..own.len().min(next.len())];
-        let masks = self.masks.as_ref().map(read);
-        let draw = Draw {
-            seed: self.seed,
-            epoch,
-            position,
-            in_batch: in_batch + own.start,
-            masks: masks.as_deref(),
-        };
-        let source = source(self.train);
-        let firsts = (&firsts[..], own);
-        write(&self.blocks[index]).meet(&shares, firsts, &source, [indices, next], draw);
-    }
-
-    /// What member `index` does with its units of the first layer, if that is shared out so: the part of a batch that begins
-    /// with that row of the epoch, if there is one.
-    fn first_phase(&self, index: usize, row: usize) {
-        let Some(first) = self.firsts.get(index).filter(|_| row < self.rows) else {
-            return;
-        };
-        let part = |from: usize| {
-            let batch = from / self.batch_size * self.batch_size + self.batch_size;
-            from..(from + KB).min(batch).min(self.rows)
-        };
-        let now = part(row);
-        let order = read(&self.order);
-        let next = &order[part(now.end.min(self.rows - 1))];
-        let source = source(self.train);
-        let share = read(&self.shares[index]);
-        write(first).meet(&share, &source, [&order[now], next]);
-    }
-
-    /// What member `index` does with the weights of its share.
-    fn weights_phase<const N: usize>(
-        &self,
-        index: usize,
-        (step, batch): (usize, usize),
-        part: Part,
-        scratch: &mut Scratch,
-    ) {
-        let blocks = read_all::<_, N>(&self.blocks);
-        let first = self.firsts.get(index).map(read);
-        let mut share = write(&self.shares[index]);
-        let factor = match self.reduction {
-            Reduction::Mean => 1.0 / batch as f32,
-            Reduction::Sum => 1.0,
-        };
-        let steps = self.epochs * self.rows.div_ceil(self.batch_size);
-        let lr_share = self.schedule.share(step as u64, steps as u64);
-        let update = |rate, penalty| {
-            let optimizer = self.optimizer.slowed(lr_share * rate);
-            optimizer.at_step(step as u64, penalty).scaled(factor)
-        };
-        let own = first.as_ref().map(|first| first.given().sparse());
-        let sparse = match own {
-            Some(own) => own.map(|own| ([own; N], 1)),
-            None => read_all_of(&blocks, |block| block.given().sparse()),
-        };
-        let mut lesson = Lesson {
-            part,
-            weight_step: update(1.0, self.penalty),
-            bias_step: update(1.0, Penalty::default()),
-            sparse: sparse.as_ref().map(|(all, count)| &all[..*count]),
-            scratch,
-        };
-        for l in 0..self.layers {
-            let mut pieces = [Rows {
-                a: &[],
-                stride: 1,
-                len: 0,
-                lines: &[],
-            }; N];
-            let mut begin = 0;
-            for (piece, block) in pieces.iter_mut().zip(blocks.iter().flatten()) {
-                *piece = block.piece(l);
-                if let Some(first) = first.as_ref().filter(|_| l == 0) {
-                    *piece = first.piece(begin, *piece);
-                    begin += piece.len;
-                }
-            }
-            if let Some(&rate) = self.layer_rates.get(l) {
-                lesson.weight_step = update(rate, self.penalty);
-                lesson.bias_step = update(rate, Penalty::default());
-            }
-            let skipping = read_all_of::<_, N>(&blocks, |block| block.skipped(l));
-            let skipping = skipping.as_ref().map(|(all, count)| &all[..*count]);
-            let pieces = (&pieces[..self.shares.len()], skipping);
-            share.learn(self.isa, l, pieces, &mut lesson);
-        }
     }
 
     /// The losses of this member's rows of the validation set, unless the run is to stop meanwhile.
@@ -377,21 +294,7 @@ impl Run<'_> {
     }
 }
 
-/// Something of all blocks, if they have it, and how many there are.
-fn read_all_of<'a, P: Copy, const N: usize>(
-    blocks: &'a [Option<RwLockReadGuard<'_, Block>>],
-    part: impl Fn(&'a Block) -> Option<P>,
-) -> Option<([P; N], usize)> {
-    let mut own = blocks.iter().flatten().map(|block| part(block));
-    let (mut parts, mut count) = ([own.next()??; N], 1);
-    for (part, own) in parts[1..].iter_mut().zip(own) {
-        *part = own?;
-        count += 1;
-    }
-    Some((parts, count))
-}
-
-fn source(data: &Dataset) -> Source<'_> {
+pub(super) fn source(data: &Dataset) -> Source<'_> {
     Source {
         inputs: data.inputs(),
         targets: data.targets(),

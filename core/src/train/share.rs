@@ -1,5 +1,5 @@
 //! One thread's part of the weights: of every layer a slab, some of its inputs by all of its outputs; of the first layer,
-//! where that is the better way ([`by_units`](super::first::by_units)), all of its inputs by some of its outputs.
+//! where that is the better way, all of its inputs by some of its outputs ([`Sharing`]).
 //!
 //! A slab holds its weights in panels of outputs, as the forward product reads them, and, but for the first layer,
 //! transposed in panels of inputs, as the input gradient's product reads them. The optimiser is elementwise and does not
@@ -21,10 +21,10 @@ use std::ops::Range;
 
 use pulp::Simd;
 
+use super::sharing::Sharing;
 use crate::isa::{Isa, prefetch};
 use crate::nn::{Layer, Network};
 use crate::optim::{Descent, Optimizer, Update};
-use crate::team;
 use crate::tensor::gemm::{
     Caches, ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, Sums,
 };
@@ -108,22 +108,17 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// The part of member `index` of a team of `size`; of the first layer by units or not.
+    /// The part of member `index` of a team of `size`; of the first layer as it is shared out.
     pub(super) fn new(
         network: &Network,
         (index, size): (usize, usize),
-        by_units: bool,
+        sharing: Sharing,
         needs: Needs,
     ) -> Self {
         let slab = |(l, layer): (usize, &Layer)| {
             let panels = layer.outputs().div_ceil(LINE);
-            let (rows, panels) = if l == 0 && by_units {
-                (0..layer.inputs(), team::share(panels, 1, index, size))
-            } else {
-                // Whole panels of the transpose, where there is one; else whole tiles.
-                let unit = if l == 0 { 4 } else { LINE };
-                (team::share(layer.inputs(), unit, index, size), 0..panels)
-            };
+            let rows = sharing.inputs(l, layer.inputs(), (index, size));
+            let panels = sharing.panels(l, panels, (index, size));
             let mut weight = Aligned::zeroed(rows.len() * panels.len() * LINE);
             let parts = weight.chunks_exact_mut((rows.len() * LINE).max(1));
             let all = layer.panels.lines().chunks_exact(layer.inputs());
@@ -148,7 +143,7 @@ impl Share {
         let slabs: Vec<_> = network.layers.iter().enumerate().map(slab).collect();
         let bias = |(l, layer): (usize, &Layer)| {
             let all = layer.bias.as_ref();
-            let all = all.filter(|_| l % size == index || l == 0 && by_units)?;
+            let all = all.filter(|_| l % size == index || l == 0 && sharing == Sharing::Units)?;
             let own = &all[slabs[l].columns()];
             let mut value = Aligned::zeroed(padded(own.len()));
             value[..own.len()].copy_from_slice(own);
@@ -218,7 +213,12 @@ impl Share {
         if sparse.is_none() && skipping.is_none() && slab.learn_alone(isa, pieces, descent) {
             return;
         }
-        let (columns, rows) = (slab.rows.clone(), slab.rows.clone());
+        let rows = if sparse.is_some() && lesson.own_inputs {
+            0..slab.rows.len()
+        } else {
+            slab.rows.clone()
+        };
+        let columns = rows.clone();
         let sink = WeightStep {
             far: slab.weight.size() > 2 * Caches::of_this_machine().l2,
             weight: &mut slab.weight,

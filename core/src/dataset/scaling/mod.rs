@@ -61,6 +61,17 @@ impl Affine<'_> {
             },
         }
     }
+
+    /// The same for some of the columns.
+    pub(super) fn of_columns(self, columns: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::Uniform { .. } => self,
+            Self::Columns { shift, scale } => Self::Columns {
+                shift: &shift[columns.clone()],
+                scale: &scale[columns],
+            },
+        }
+    }
 }
 
 impl Scaling {

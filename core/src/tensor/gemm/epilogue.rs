@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use crate::tensor::activation::{Activation, activation_forward};
 use crate::tensor::padded;
@@ -51,5 +51,30 @@ impl Epilogue<'_> {
                 activation_forward(simd, activation, row, n);
             }
         }
+    }
+}
+
+/// Rows of a product that is there already, on which only what follows is done.
+#[derive(Debug)]
+pub struct Finish<'a> {
+    /// How many rows of C there are.
+    pub rows: usize,
+    /// They, padded to whole lines.
+    pub c: &'a mut [f32],
+    /// The distance between them.
+    pub c_stride: usize,
+    /// Their columns.
+    pub n: usize,
+    /// What follows.
+    pub epilogue: Epilogue<'a>,
+}
+
+impl WithSimd for Finish<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        self.epilogue
+            .apply(simd, self.c, self.c_stride, self.n, 0..self.rows);
     }
 }

@@ -30,12 +30,12 @@ mod sparse;
 
 pub use blocking::{Caches, KB};
 pub use columns::{ColumnsByPanels, GROUP, Rows};
-pub use epilogue::Epilogue;
+pub use epilogue::{Epilogue, Finish};
 pub use macrokernel::{RowsByPanels, Segment, Sink, Sums};
 pub use pack::{Operand, Panels};
 pub use product::Product;
 pub use sparse::{
-    Meanwhile, SparseColumnsByPanels, SparseRowsByPanels, room_for_lines, room_for_rows,
+    Meanwhile, Span, SparseColumnsByPanels, SparseRowsByPanels, room_for_lines, room_for_rows,
 };
 
 use std::ops::Range;

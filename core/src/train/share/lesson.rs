@@ -24,8 +24,10 @@ pub(in crate::train) struct Lesson<'a> {
     pub(in crate::train) part: Part,
     pub(in crate::train) weight_step: Update,
     pub(in crate::train) bias_step: Update,
-    /// The inputs, where they are sparse.
+    /// The inputs, where they are sparse,
     pub(in crate::train) sparse: Option<&'a [&'a SparseRows]>,
+    /// all, or none but those that the share has weights of.
+    pub(in crate::train) own_inputs: bool,
     pub(in crate::train) scratch: &'a mut Scratch,
 }
 

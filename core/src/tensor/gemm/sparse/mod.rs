@@ -20,7 +20,7 @@ mod columns;
 mod rows;
 
 pub use columns::{SparseColumnsByPanels, room_for_lines};
-pub use rows::{Meanwhile, SparseRowsByPanels, room_for_rows};
+pub use rows::{Meanwhile, Span, SparseRowsByPanels, room_for_rows};
 
 /// Panels of B that are read together, at most.
 const MOST_PANELS: usize = 4;

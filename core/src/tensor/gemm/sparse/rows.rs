@@ -27,6 +27,16 @@ impl fmt::Debug for Meanwhile<'_> {
     }
 }
 
+/// Some columns of A, from the beginning of a strip to the end of one or of all, and no more than a block of the reduction:
+/// part of a longer one.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// Which columns.
+    pub columns: Range<usize>,
+    /// Whether their sums go on from those of the same block that C holds.
+    pub goes_on: bool,
+}
+
 /// Columns of a strip, at most.
 const MOST_COLUMNS: usize = 2 * UNITS;
 
@@ -35,6 +45,8 @@ const MOST_COLUMNS: usize = 2 * UNITS;
 pub struct SparseRowsByPanels<'a, const U: usize = 2> {
     /// A, of no more columns than all segments are long.
     pub a: &'a SparseRows<U>,
+    /// Its columns, if they are not all.
+    pub only: Option<Span>,
     /// B in pieces of whole units (but for the last), in ascending order of the reduction. Those that begin and end
     /// with a strip of A are read where they lie.
     pub segments: &'a [Segment<'a>],
@@ -91,36 +103,41 @@ struct Window<'w, const U: usize> {
     from: usize,
     /// Where in the reduction it ends.
     end: usize,
-    /// Whether sums begin here, and whether they are stored in C, or onto it.
+    /// Whether sums begin here, from what C holds or from zero, and whether they are stored in C, or onto it.
     is_first: bool,
+    goes_on: bool,
     is_last: bool,
     add: bool,
 }
 
 impl<'w, const U: usize> Window<'w, U> {
-    /// The window that begins at step `at` of the reduction. (Apart: the same for all tiles.)
+    /// The window that begins at step `at` of the reduction, of what is done of it. (Apart: the same for all tiles.)
     #[inline(never)]
-    fn from(segments: &'w [Segment<'w>], at: usize) -> Option<Self> {
-        let k: usize = segments.iter().map(|segment| segment.len).sum();
+    fn from(segments: &'w [Segment<'w>], span: &Span, at: usize) -> Option<Self> {
+        let Range { start: first, end } = span.columns;
+        if at >= end {
+            return None;
+        }
         let mut start = 0;
         let segment = segments.iter().find(|segment| {
             start += segment.len;
             at < start
         })?;
         let strip = at / SparseRows::<U>::STRIP;
-        let end = start.min((strip + 1) * SparseRows::<U>::STRIP);
+        let until = start.min((strip + 1) * SparseRows::<U>::STRIP).min(end);
         let before = at % SparseRows::<U>::STRIP;
         Some(Self {
             strip,
-            mask: ones((end - at).div_ceil(U)) << (before / U),
+            mask: ones((until - at).div_ceil(U)) << (before / U),
             before,
-            len: end - at,
+            len: until - at,
             segment,
             from: at + segment.len - start,
-            end,
-            is_first: at.is_multiple_of(KB),
-            is_last: end.is_multiple_of(KB) || end == k,
-            add: at >= KB,
+            end: until,
+            is_first: (at - first).is_multiple_of(KB),
+            goes_on: span.goes_on,
+            is_last: (until - first).is_multiple_of(KB) || until == end,
+            add: at - first >= KB,
         })
     }
 
@@ -161,6 +178,7 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
         // The scalar set is for its bits, not for speed.
         if const { U > 1 && S::F32_LANES > 1 }
             && self.a.rows() == 1
+            && self.only.is_none()
             && let [b] = self.segments
         {
             return self.alone::<S, PV, NP, N>(simd, numbers, b);
@@ -191,13 +209,18 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
         let side_by_side = if const { S::F32_LANES > 1 } { 2 } else { 1 };
         let across = SparseRows::<U>::STRIP;
         let (a, segments) = (self.a, self.segments);
+        let all = segments.iter().map(|segment| segment.len).sum();
+        let span = self.only.clone().unwrap_or(Span {
+            columns: 0..all,
+            goes_on: false,
+        });
         let room = self.room.as_chunks_mut::<LINE>().0;
         let (copied, sums) = room.split_at_mut(NP * across);
         let sums = sums.as_chunks_mut::<NP>().0;
         for first in (0..a.rows()).step_by(ROWS) {
             let end = a.rows().min(first + ROWS);
-            let mut at = 0;
-            while let Some(window) = Window::<U>::from(segments, at) {
+            let mut at = span.columns.start;
+            while let Some(window) = Window::<U>::from(segments, &span, at) {
                 at = window.end;
                 let is_whole = window.len == across;
                 if !is_whole && a.found_in(window.strip) & window.mask != 0 {
@@ -270,6 +293,13 @@ fn rows_of<
             if !window.is_first {
                 for q in 0..NP {
                     acc[i][q] = microkernel::line::<S, PV>(&sums[i][q]);
+                }
+            } else if window.goes_on {
+                let c = &c[i * c_stride..].as_chunks().0[..count];
+                for q in 0..NP {
+                    if q < count {
+                        acc[i][q] = microkernel::line::<S, PV>(&c[q]);
+                    }
                 }
             }
         }
