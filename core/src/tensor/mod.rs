@@ -9,5 +9,6 @@ pub mod peak;
 pub mod reduce;
 pub mod softmax;
 pub mod sparse;
+pub mod turn;
 
 pub use matrix::{LINE, MatMut, MatRef, Matrix, padded};

@@ -30,6 +30,7 @@ use crate::tensor::gemm::{
 };
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
+use crate::tensor::turn::Turn;
 use crate::tensor::{LINE, padded};
 
 /// What is kept beside the values themselves.
@@ -75,27 +76,14 @@ impl Slab {
     }
 
     /// Writes the weights again as panels of inputs.
-    fn transpose(&mut self) {
-        if self.transposed.is_empty() {
-            return;
-        }
-        let height = self.rows.len();
-        let weight = self.weight.value.as_chunks::<LINE>().0;
-        let transposed = self.transposed.as_chunks_mut::<LINE>().0;
-        for (first, panel) in (0..height)
-            .step_by(LINE)
-            .zip(transposed.chunks_exact_mut(self.outputs))
-        {
-            for (first_output, lines) in (0..self.outputs).step_by(LINE).zip(panel.chunks_mut(LINE))
-            {
-                let block =
-                    &weight[first_output / LINE * height + first..][..LINE.min(height - first)];
-                for (output, line) in lines.iter_mut().enumerate() {
-                    for (x, weights) in line.iter_mut().zip(block) {
-                        *x = weights[output];
-                    }
-                }
-            }
+    fn transpose(&mut self, isa: Isa) {
+        if !self.transposed.is_empty() {
+            isa.dispatch(Turn {
+                by_columns: self.weight.value.as_chunks().0,
+                by_rows: self.transposed.as_chunks_mut().0,
+                rows: self.rows.len(),
+                columns: self.outputs,
+            });
         }
     }
 }
@@ -137,7 +125,7 @@ impl Share {
                 weight: Parameters::new(weight, needs),
                 transposed: Aligned::zeroed(transposed),
             };
-            slab.transpose();
+            slab.transpose(network.isa());
             slab
         };
         let slabs: Vec<_> = network.layers.iter().enumerate().map(slab).collect();
@@ -254,7 +242,7 @@ impl Share {
             }),
         }
         if part.last {
-            slab.transpose();
+            slab.transpose(isa);
         }
     }
 

@@ -194,7 +194,7 @@ pub(super) fn go_on(
     for share in &run.shares {
         let mut share = write(share);
         for (l, state) in checkpoint.layers.iter().enumerate() {
-            share.import(l, state);
+            share.import(run.isa, l, state);
         }
     }
     let mut start = Start {

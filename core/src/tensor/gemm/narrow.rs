@@ -19,15 +19,13 @@ use super::blocking::{Caches, KB};
 use super::{Operand, pack};
 use crate::isa::{Isa, prefetch};
 use crate::tensor::matrix::{LINE, MatMut, MatRef};
+use crate::tensor::turn::{FOUR, turned};
 
 /// Columns of the wider form: as many as leave registers to turn A in.
 const WIDE: usize = 10;
 
 /// Columns of the narrower one.
 const SLIM: usize = 6;
-
-/// Numbers of a row of A, or of C, that are moved together.
-const FOUR: usize = 4;
 
 /// Most columns, in fours.
 const FOURS: usize = WIDE.div_ceil(FOUR);
@@ -285,7 +283,7 @@ fn fours<S: Simd, const N: usize, const V: usize>(
         }
         let mut x = [[simd.splat_f32s(0.0); FOUR]; V];
         for v in 0..V {
-            x[v] = turned(simd, &fourths[v], at, stride);
+            x[v] = turned(simd, |l, q| &fourths[v][l][at + q * stride..][..FOUR]);
         }
         // Not to be foreseen: the compiler would keep an address for each row, and spend as long on those as on their use.
         at = black_box(at + FOUR);
@@ -298,25 +296,6 @@ fn fours<S: Simd, const N: usize, const V: usize>(
         }
     }
     *acc = sum;
-}
-
-/// Four steps of as many rows as there are lanes, a vector for each step.
-#[inline(always)]
-fn turned<S: Simd>(
-    simd: S,
-    fourths: &[&[f32]; LINE / FOUR],
-    at: usize,
-    stride: usize,
-) -> [S::f32s; FOUR] {
-    let mut x = [simd.splat_f32s(0.0); FOUR];
-    for q in 0..FOUR {
-        let mut line = [[0.0; FOUR]; LINE / FOUR];
-        for l in 0..S::F32_LANES / FOUR {
-            line[l].copy_from_slice(&fourths[l][at + q * stride..][..FOUR]);
-        }
-        x[q] = S::as_simd_f32s(line.as_flattened()).0[0];
-    }
-    simd.deinterleave_shfl_f32s(x)
 }
 
 /// acc\[v\]\[j\] += a\[v\] b\[j\], fused.

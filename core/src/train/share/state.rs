@@ -2,6 +2,7 @@
 //! affair, and may change without a checkpoint noticing.
 
 use super::{Parameters, Share, Slab};
+use crate::isa::Isa;
 use crate::tensor::LINE;
 use crate::train::checkpoint::{LayerState, ParameterState};
 
@@ -68,11 +69,11 @@ impl Share {
     }
 
     /// The way back, after which the share is as it was when it was exported.
-    pub(in crate::train) fn import(&mut self, l: usize, state: &LayerState) {
+    pub(in crate::train) fn import(&mut self, isa: Isa, l: usize, state: &LayerState) {
         let slab = &mut self.slabs[l];
         let places = slab.places(state.inputs);
         slab.weight.import(&state.weight, places);
-        slab.transpose();
+        slab.transpose(isa);
         if let (Some(bias), Some(state)) = (&mut self.biases[l], &state.bias) {
             bias.import(state, (0..).zip(slab.columns()));
         }

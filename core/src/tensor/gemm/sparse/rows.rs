@@ -89,6 +89,16 @@ impl<const U: usize> WithSimd for SparseRowsByPanels<'_, U> {
 /// Lines of a panel of B for the units of a strip.
 type UnitsOfLines<const U: usize> = [[[f32; LINE]; U]; UNITS];
 
+/// What the sums of a window go on from.
+#[derive(Clone, Copy, PartialEq)]
+enum Since {
+    Zero,
+    /// What C holds.
+    C,
+    /// What the window before has left in the room for sums.
+    Room,
+}
+
 /// A strip of columns of A, or as much of it as lies in one piece of B and one block of the reduction.
 struct Window<'w, const U: usize> {
     /// The strip.
@@ -103,9 +113,8 @@ struct Window<'w, const U: usize> {
     from: usize,
     /// Where in the reduction it ends.
     end: usize,
-    /// Whether sums begin here, from what C holds or from zero, and whether they are stored in C, or onto it.
-    is_first: bool,
-    goes_on: bool,
+    /// What sums go on from, and whether they are stored in C, or onto it.
+    since: Since,
     is_last: bool,
     add: bool,
 }
@@ -134,8 +143,13 @@ impl<'w, const U: usize> Window<'w, U> {
             segment,
             from: at + segment.len - start,
             end: until,
-            is_first: (at - first).is_multiple_of(KB),
-            goes_on: span.goes_on,
+            since: if !(at - first).is_multiple_of(KB) {
+                Since::Room
+            } else if span.goes_on {
+                Since::C
+            } else {
+                Since::Zero
+            },
             is_last: (until - first).is_multiple_of(KB) || until == end,
             add: at - first >= KB,
         })
@@ -290,11 +304,11 @@ fn rows_of<
         if i < rows.len() {
             x[i] = a.strip_row(numbers, rows.start + i, window.strip);
             bits[i] = a.word(rows.start + i, window.strip) & window.mask;
-            if !window.is_first {
+            if window.since == Since::Room {
                 for q in 0..NP {
                     acc[i][q] = microkernel::line::<S, PV>(&sums[i][q]);
                 }
-            } else if window.goes_on {
+            } else if window.since == Since::C {
                 let c = &c[i * c_stride..].as_chunks().0[..count];
                 for q in 0..NP {
                     if q < count {
