@@ -4,6 +4,8 @@
 //! [`Member::wait`], a barrier that polls for a while, as `patience` has it, and then sleeps. If a member panics, the others are released with
 //! [`Broken`] and the panic reaches the caller of [`run`].
 
+#[cfg(all(loom, test))]
+mod every_order;
 mod patience;
 
 use std::sync::PoisonError;
@@ -210,9 +212,7 @@ impl<'a> Member<'a> {
     pub fn wait(&self) -> Result<(), Broken> {
         self.barrier.wait(&self.patience)
     }
-}
 
-impl Member<'_> {
     /// Polls until something is so that another member will soon have done. After a while it lets others have the core.
     ///
     /// # Errors
@@ -275,88 +275,6 @@ pub fn share(total: usize, unit: usize, index: usize, size: usize) -> std::ops::
     cut(index)..cut(index + 1)
 }
 
-/// Every order in which two or three threads can come to the barrier:
-/// `RUSTFLAGS="--cfg loom" cargo test --release --package mlp-core --lib every_order`.
-#[cfg(all(loom, test))]
-mod every_order {
-    use super::{AtomicUsize, Barrier, Broken, Member, Ordering};
-    use loom::sync::Arc;
-    use loom::thread;
-
-    /// Every order, or, of many threads, every one with at most that many changes of thread that nobody asked for.
-    fn try_all(most: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = most;
-        builder.check(model);
-    }
-
-    /// Each marks its own cell, waits, and reads the others': a relaxed read may see an old value unless the barrier
-    /// orders it behind the mark. Who sleeps for ever is found too.
-    fn meet(size: usize, rounds: usize, most: Option<usize>) {
-        try_all(most, move || {
-            let barrier = Arc::new(Barrier::new(size));
-            let cells: Arc<Vec<_>> = Arc::new((0..size).map(|_| AtomicUsize::new(0)).collect());
-            let work = move |index: usize, barrier: &Barrier, cells: &[AtomicUsize]| {
-                let member = Member::new(index, barrier);
-                for round in 1..=rounds {
-                    cells[index].store(round, Ordering::Relaxed);
-                    assert_eq!(member.wait(), Ok(()));
-                    for cell in cells {
-                        assert!(cell.load(Ordering::Relaxed) >= round);
-                    }
-                }
-            };
-            let others: Vec<_> = (1..size)
-                .map(|index| {
-                    let (barrier, cells) = (Arc::clone(&barrier), Arc::clone(&cells));
-                    thread::spawn(move || work(index, &barrier, &cells))
-                })
-                .collect();
-            work(0, &barrier, &cells);
-            for other in others {
-                other.join().expect("no panic");
-            }
-        });
-    }
-
-    #[test]
-    fn two_meet_three_times() {
-        meet(2, 3, Some(4));
-    }
-
-    #[test]
-    fn two_meet_once_in_any_order() {
-        meet(2, 1, None);
-    }
-
-    #[test]
-    fn three_meet_twice() {
-        meet(3, 2, Some(2));
-    }
-
-    #[test]
-    fn who_waits_hears_of_a_panic() {
-        for size in [2, 3] {
-            try_all(Some(3), move || {
-                let barrier = Arc::new(Barrier::new(size));
-                let others: Vec<_> = (1..size)
-                    .map(|index| {
-                        let barrier = Arc::clone(&barrier);
-                        thread::spawn(move || match index {
-                            1 => barrier.break_up(),
-                            _ => assert_eq!(Member::new(index, &barrier).wait(), Err(Broken)),
-                        })
-                    })
-                    .collect();
-                assert_eq!(Member::new(0, &barrier).wait(), Err(Broken));
-                for other in others {
-                    other.join().expect("no panic");
-                }
-            });
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Broken, Member, run, share};
@@ -395,6 +313,29 @@ mod tests {
             assert!(result.is_err());
             assert_eq!(released.load(Ordering::Relaxed), 3);
         }
+    }
+
+    #[test]
+    fn what_a_member_waits_for_comes_or_a_panic_does() {
+        let done = AtomicUsize::new(0);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let lead = |member: Member<'_>| {
+                for round in 1..=100 {
+                    let is_so = || done.load(Ordering::Acquire) >= round;
+                    assert_eq!(member.wait_until(is_so), Ok(()));
+                }
+                assert_eq!(member.wait_until(|| false), Err(Broken));
+                done.store(1000, Ordering::Release);
+            };
+            run(2, lead, |_| {
+                for round in 1..=100 {
+                    done.store(round, Ordering::Release);
+                }
+                panic!("on purpose");
+            });
+        }));
+        assert!(result.is_err());
+        assert_eq!(done.load(Ordering::Acquire), 1000);
     }
 
     #[test]

@@ -89,16 +89,6 @@ impl<const U: usize> WithSimd for SparseRowsByPanels<'_, U> {
 /// Lines of a panel of B for the units of a strip.
 type UnitsOfLines<const U: usize> = [[[f32; LINE]; U]; UNITS];
 
-/// What the sums of a window go on from.
-#[derive(Clone, Copy, PartialEq)]
-enum Since {
-    Zero,
-    /// What C holds.
-    C,
-    /// What the window before has left in the room for sums.
-    Room,
-}
-
 /// A strip of columns of A, or as much of it as lies in one piece of B and one block of the reduction.
 struct Window<'w, const U: usize> {
     /// The strip.
@@ -113,8 +103,8 @@ struct Window<'w, const U: usize> {
     from: usize,
     /// Where in the reduction it ends.
     end: usize,
-    /// What sums go on from, and whether they are stored in C, or onto it.
-    since: Since,
+    /// Whether sums begin here, and whether they are stored in C, or onto it.
+    is_first: bool,
     is_last: bool,
     add: bool,
 }
@@ -143,13 +133,7 @@ impl<'w, const U: usize> Window<'w, U> {
             segment,
             from: at + segment.len - start,
             end: until,
-            since: if !(at - first).is_multiple_of(KB) {
-                Since::Room
-            } else if span.goes_on {
-                Since::C
-            } else {
-                Since::Zero
-            },
+            is_first: (at - first).is_multiple_of(KB) && !span.goes_on,
             is_last: (until - first).is_multiple_of(KB) || until == end,
             add: at - first >= KB,
         })
@@ -233,6 +217,10 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
         let sums = sums.as_chunks_mut::<NP>().0;
         for first in (0..a.rows()).step_by(ROWS) {
             let end = a.rows().min(first + ROWS);
+            if span.goes_on {
+                let c = &self.c[first * self.c_stride + j * LINE..];
+                take_over(c, self.c_stride, count, &mut sums[..end - first]);
+            }
             let mut at = span.columns.start;
             while let Some(window) = Window::<U>::from(segments, &span, at) {
                 at = window.end;
@@ -270,6 +258,19 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
     }
 }
 
+/// Makes the sums of some rows those that C holds.
+#[inline(never)]
+fn take_over<const NP: usize>(
+    c: &[f32],
+    c_stride: usize,
+    count: usize,
+    sums: &mut [[[f32; LINE]; NP]],
+) {
+    for (sums, c) in sums.iter_mut().zip(c.chunks(c_stride)) {
+        sums[..count].copy_from_slice(&c.as_chunks().0[..count]);
+    }
+}
+
 /// The lines of a whole strip, unit by unit.
 #[inline(always)]
 fn units<const U: usize>(lines: &[[f32; LINE]]) -> &UnitsOfLines<U> {
@@ -304,16 +305,9 @@ fn rows_of<
         if i < rows.len() {
             x[i] = a.strip_row(numbers, rows.start + i, window.strip);
             bits[i] = a.word(rows.start + i, window.strip) & window.mask;
-            if window.since == Since::Room {
+            if !window.is_first {
                 for q in 0..NP {
                     acc[i][q] = microkernel::line::<S, PV>(&sums[i][q]);
-                }
-            } else if window.since == Since::C {
-                let c = &c[i * c_stride..].as_chunks().0[..count];
-                for q in 0..NP {
-                    if q < count {
-                        acc[i][q] = microkernel::line::<S, PV>(&c[q]);
-                    }
                 }
             }
         }
