@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use mlp_core::nn::Scratch;
 use mlp_core::tensor::gemm::{
-    Epilogue, KB, Meanwhile, Rows, Segment, Sink, SparseColumnsByPanels, SparseRowsByPanels, Sums,
-    room_for_lines, room_for_rows,
+    Epilogue, KB, Meanwhile, Rows, Segment, Sink, Span, SparseColumnsByPanels, SparseRowsByPanels,
+    Sums, room_for_lines, room_for_rows,
 };
 use mlp_core::tensor::matrix::Aligned;
 use mlp_core::tensor::sparse::{SparseRows, UNITS};
@@ -158,6 +158,51 @@ fn rows_by_panels<const U: usize>() {
 fn rows_by_panels_in_pairs_and_one_by_one() {
     rows_by_panels::<2>();
     rows_by_panels::<1>();
+}
+
+/// Strip by strip, each going on from the sums of those before.
+fn rows_by_spans<const U: usize>() {
+    let mut rng = Rng::new(13);
+    for (m, k, n) in [(131, 500, 60), (9, 301, 150), (1, 261, 20)] {
+        let bytes = sparse(&mut rng, m, k);
+        let a = floats(&bytes);
+        let b: Vec<f32> = (0..k * n).map(|_| rng.between(-1.0, 1.0) as f32).collect();
+        let want = gemm_chain([m, n, k], |i, p| a[i * k + p], |p, j| b[p * n + j], None);
+        let pieces = panels(&b, n, &[0, k]);
+        let segment = Segment {
+            len: k,
+            lines: &pieces[0],
+        };
+        for isa in Isa::available() {
+            for rows in &rows_of::<U>(isa, &bytes, k) {
+                let mut c = vec![f32::NAN; m * padded(n)];
+                for first in (0..k).step_by(U * UNITS) {
+                    isa.dispatch(SparseRowsByPanels {
+                        a: rows,
+                        only: Some(Span {
+                            columns: first..k.min(first + U * UNITS),
+                            goes_on: first > 0,
+                        }),
+                        segments: &[segment],
+                        meanwhile: None,
+                        room: &mut nans(room_for_rows(m)),
+                        c: &mut c,
+                        c_stride: padded(n),
+                        n,
+                        epilogue: Epilogue::default(),
+                    });
+                }
+                let have = c.chunks(padded(n)).flat_map(|row| row[..n].iter().copied());
+                assert_same_bits(have, &want, &format!("{isa} {U} {m} x {k} x {n}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_by_spans_that_go_on() {
+    rows_by_spans::<2>();
+    rows_by_spans::<1>();
 }
 
 fn nans(len: usize) -> Aligned {

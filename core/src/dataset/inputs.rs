@@ -199,7 +199,7 @@ impl Inputs {
         }
     }
 
-    /// Moves the values to large pages of memory, if they are kept here: for rows that will be met in random order, often.
+    /// Moves the values to large pages of memory, if they are kept here: for rows that will be met often, in random order.
     pub(crate) fn move_to_large_pages(&self) {
         match &self.values {
             Values::Floats(matrix) => pages::make_large(matrix.view().data()),

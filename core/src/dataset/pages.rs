@@ -2,7 +2,8 @@
 //! that page is takes as long as reading the row.
 #![expect(
     unsafe_code,
-    reason = "no safe call tells the system what memory is for; small pages cost an epoch of MNIST 6 % on 64 units"
+    reason = "no safe call tells the system what memory is for; small pages cost 784-64-10 6 % of an epoch of MNIST \
+              (Zen 5, 2026-11-27, the fits of `cargo bench --bench epoch`)"
 )]
 
 /// Bytes of a large page, where there are such.
@@ -11,7 +12,7 @@ const LARGE: usize = 2 << 20;
 /// Memory of fewer bytes is found by the processor itself.
 const MANY: usize = 2 * LARGE;
 
-/// Moves what lies here to large pages, as far as the system can and will: a fifth of a millisecond for each.
+/// Moves what lies here to large pages, as far as the system can and will; that takes about as long as copying it.
 pub(super) fn make_large<T>(memory: &[T]) {
     let size = size_of_val(memory);
     if size >= MANY {

@@ -55,8 +55,8 @@ impl Inputs {
         }
     }
 
-    /// Makes `out` the rows `indices` of these inputs, scaled, or some columns of them: bit for bit the numbers of [`gather_on`](Self::gather_on).
-    /// Rows kept as bytes must stand for this [`byte_table`](Self::byte_table).
+    /// Makes `out` these columns of the rows `indices` of these inputs, scaled: bit for bit the numbers of
+    /// [`gather_on`](Self::gather_on). Rows kept as bytes must stand for this [`byte_table`](Self::byte_table).
     ///
     /// # Panics
     /// When there is no such row or column, or no room for all.

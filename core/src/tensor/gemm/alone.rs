@@ -31,8 +31,8 @@ const NEAR_ROWS: usize = 96;
 /// pay.
 pub(super) const FEW: usize = 8;
 
-/// Some rows of C = A B in one of the forms of [`Output`], which are all of this C. (Inline, and the operands handed on where
-/// they are: a copy of what was just written in smaller parts takes as long as a small product.)
+/// Some rows of C = A B in one of the forms of [`Output`], which are all of this C. (Inline, and the operands handed on
+/// where they are: a copy of what was just written in smaller parts takes as long as a small product.)
 #[inline(always)]
 pub(super) fn multiply(
     isa: Isa,
