@@ -132,13 +132,14 @@ pub(super) fn rows_in_place<
             for q in 0..NP {
                 prefetch(&ahead[q * LINE..]);
             }
+            // The rows may begin anywhere in a line of a cache, and then end in one more.
+            prefetch(&ahead[NP * LINE - 1..]);
         }
         let mut vectors = [[simd.splat_f32s(0.0); PV]; NP];
         for q in 0..NP {
-            let source = &row.as_chunks::<LINE>().0[q];
-            vectors[q] = line::<S, PV>(source);
+            vectors[q] = line::<S, PV>(&row.as_chunks::<LINE>().0[q]);
             if PACK {
-                packed[q][p] = *source;
+                keep::<S, PV>(simd, vectors[q], &mut packed[q][p]);
             }
         }
         let mut x = [0.0; MR];
