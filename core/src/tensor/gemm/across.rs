@@ -6,9 +6,10 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::alone::{self, Block};
+use super::room::with_room;
 use super::{Operand, Output, activate, pack};
 use crate::isa::Isa;
-use crate::tensor::matrix::{Aligned, LINE, MatMut, padded};
+use crate::tensor::matrix::{LINE, MatMut};
 
 /// Rows of C, and which they are. (Each in cache lines of its own, lest those who hold others wait for them.)
 #[derive(Debug)]
@@ -37,24 +38,24 @@ pub(super) struct Across<'a, 'c> {
     pub(super) stride: usize,
 }
 
-/// What a thread needs beside, made once.
-#[derive(Default)]
-pub(super) struct Room {
-    b: Option<Aligned>,
-    a: Vec<f32>,
-}
-
 impl Across<'_, '_> {
     /// These columns, beginning with that piece.
-    pub(super) fn multiply(&self, columns: Range<usize>, first: usize, room: &mut Room) {
+    pub(super) fn multiply(&self, columns: &Range<usize>, first: usize, rows_of_a: &mut Vec<f32>) {
+        let k = self.b.rows();
+        let lines = alone::steps(k).min(k) * columns.len().div_ceil(LINE);
+        with_room(lines, |lines| {
+            self.multiply_in(columns, first, (lines, rows_of_a))
+        });
+    }
+
+    fn multiply_in(
+        &self,
+        columns: &Range<usize>,
+        first: usize,
+        (lines, rows_of_a): (&mut [[f32; LINE]], &mut Vec<f32>),
+    ) {
         let k = self.b.rows();
         let deep = alone::steps(k);
-        let need = deep.min(k) * padded(columns.len());
-        let lines = room.b.take().filter(|lines| lines.len() >= need);
-        let lines = room
-            .b
-            .insert(lines.unwrap_or_else(|| Aligned::zeroed(need)));
-        let lines = &mut lines.as_chunks_mut().0[..need / LINE];
         for pc in (0..k).step_by(deep) {
             let steps = pc..k.min(pc + deep);
             let of_b = (self.b, columns.clone(), steps.clone());
@@ -64,8 +65,8 @@ impl Across<'_, '_> {
                     Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
                     Operand::Transposed(_) => {
                         let stride =
-                            pack::rows_into(self.a, rows.clone(), steps.clone(), &mut room.a);
-                        (&room.a[..], stride)
+                            pack::rows_into(self.a, rows.clone(), steps.clone(), rows_of_a);
+                        (&rows_of_a[..], stride)
                     }
                 };
                 let mut whole = MatMut::new(&mut *c, rows.len(), columns.end, self.stride);
@@ -73,7 +74,7 @@ impl Across<'_, '_> {
                 if steps.end == k {
                     let c = &mut c[columns.start..];
                     let c = &mut MatMut::new(c, rows.len(), columns.len(), self.stride);
-                    activate(self.isa, c, self.output.of(&columns));
+                    activate(self.isa, c, self.output.of(columns));
                 }
             });
         }

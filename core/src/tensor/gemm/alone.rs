@@ -9,9 +9,10 @@ use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::in_place::InPlace;
 use super::macrokernel::{RowsByPanels, Segment};
+use super::room::with_room;
 use super::{IntoMatrix, Operand, Output, activate, narrow, pack};
 use crate::isa::Isa;
-use crate::tensor::matrix::{Aligned, LINE, MatMut, MatRef, padded};
+use crate::tensor::matrix::{Aligned, LINE, MatMut, MatRef};
 
 /// Columns of B that are packed at a time: whole tiles of three panels. Fewer would have each page of B visited for less,
 /// more are more room to be made and more of it out of the second-level cache.
@@ -127,36 +128,36 @@ fn by_blocks(
     let deep = if is_plain { steps(k) } else { KB };
     let across = if is_plain { COLUMNS } else { MANY_COLUMNS };
     let near = if is_plain { m } else { NEAR_ROWS };
-    let mut lines = Aligned::zeroed(k.min(deep) * padded(n.min(across)));
-    let lines = lines.as_chunks_mut().0;
-    let mut room = Vec::new();
-    for first in (0..n).step_by(across) {
-        let columns = first..n.min(first + across);
-        // Without a reduction the product is zero, and is still to be written.
-        for pc in (0..k.max(1)).step_by(deep) {
-            let steps = pc..k.min(pc + deep);
-            let mut block = Block::new(isa, (b, columns.clone(), steps), output, &mut *lines);
-            if let Operand::Transposed(a) = a
-                && n <= NARROW
-            {
-                block.by_columns(a, all.clone(), c, &mut room);
-                continue;
-            }
-            for first in (0..m).step_by(near) {
-                let place = first..m.min(first + near);
-                let rows = all.start + place.start..all.start + place.end;
-                let steps = block.steps.clone();
-                let (a, a_stride) = match a {
-                    Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
-                    Operand::Transposed(_) => {
-                        let stride = pack::rows_into(a, rows, steps, &mut room);
-                        (&room[..], stride)
-                    }
-                };
-                block.by_rows((a, a_stride), place, c);
+    with_room(k.min(deep) * n.min(across).div_ceil(LINE), |lines| {
+        let mut room = Vec::new();
+        for first in (0..n).step_by(across) {
+            let columns = first..n.min(first + across);
+            // Without a reduction the product is zero, and is still to be written.
+            for pc in (0..k.max(1)).step_by(deep) {
+                let steps = pc..k.min(pc + deep);
+                let mut block = Block::new(isa, (b, columns.clone(), steps), output, &mut *lines);
+                if let Operand::Transposed(a) = a
+                    && n <= NARROW
+                {
+                    block.by_columns(a, all.clone(), c, &mut room);
+                    continue;
+                }
+                for first in (0..m).step_by(near) {
+                    let place = first..m.min(first + near);
+                    let rows = all.start + place.start..all.start + place.end;
+                    let steps = block.steps.clone();
+                    let (a, a_stride) = match a {
+                        Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
+                        Operand::Transposed(_) => {
+                            let stride = pack::rows_into(a, rows, steps, &mut room);
+                            (&room[..], stride)
+                        }
+                    };
+                    block.by_rows((a, a_stride), place, c);
+                }
             }
         }
-    }
+    });
 }
 
 /// Steps of the reduction in a block of B for an A that lies in rows.

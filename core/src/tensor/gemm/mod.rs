@@ -26,6 +26,7 @@ mod microkernel;
 mod narrow;
 mod pack;
 mod product;
+mod room;
 mod sparse;
 
 pub use blocking::{Caches, KB};

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::across::{Across, Piece, Room};
+use super::across::{Across, Piece};
 use super::claims::Claims;
 use super::{Operand, Output, alone};
 use crate::isa::Isa;
@@ -220,14 +220,14 @@ impl<'c> Product<'c> {
             Operand::Transposed(_) => self.columns_each,
         };
         let first = member.index() * self.pieces.len() / member.size();
-        let mut room = Room::default();
+        let mut rows_of_a = Vec::new();
         for unit in self
             .claims
             .round(self.columns.len() / joined, member.index())
         {
             let columns = &self.columns[unit * joined..][..joined];
             let columns = columns[0].start..columns[joined - 1].end;
-            across.multiply(columns, first, &mut room);
+            across.multiply(&columns, first, &mut rows_of_a);
         }
     }
 
