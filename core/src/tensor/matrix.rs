@@ -193,6 +193,7 @@ pub struct MatMut<'a> {
     padded: bool,
 }
 
+#[inline(always)]
 #[track_caller]
 fn check(len: usize, rows: usize, cols: usize, stride: usize) {
     assert!(
@@ -215,6 +216,7 @@ impl<'a> MatRef<'a> {
     ///
     /// # Panics
     /// When the slice is too short or the stride less than `cols`.
+    #[inline]
     #[track_caller]
     pub fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
         check(data.len(), rows, cols, stride);
@@ -267,6 +269,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Panics
     /// When the slice is too short or the stride less than `cols`.
+    #[inline]
     #[track_caller]
     pub fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
         check(data.len(), rows, cols, stride);

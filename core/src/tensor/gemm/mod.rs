@@ -88,6 +88,7 @@ pub fn gemm(
 }
 
 /// Whether A is m x k and B is k x n.
+#[inline(always)]
 #[track_caller]
 fn check(a: &Operand<'_>, b: &Operand<'_>, [m, k, n]: [usize; 3]) {
     let fit = (a.rows(), a.cols(), b.rows(), b.cols()) == (m, k, k, n);
@@ -102,6 +103,7 @@ fn check(a: &Operand<'_>, b: &Operand<'_>, [m, k, n]: [usize; 3]) {
 }
 
 /// Whether C is m x n, and the bias has n values.
+#[inline(always)]
 #[track_caller]
 fn check_c([m, _, n]: [usize; 3], c: &MatMut<'_>, output: Output<'_>) {
     assert_eq!(
@@ -122,6 +124,7 @@ fn check_c([m, _, n]: [usize; 3], c: &MatMut<'_>, output: Output<'_>) {
 }
 
 /// The last step of a product whose output is activated.
+#[inline(always)]
 fn activate(isa: Isa, c: &mut MatMut<'_>, output: Output<'_>) {
     if let Output::Activate(bias, activation) = output {
         let line = &mut Aligned::zeroed(padded(c.cols()));
