@@ -44,7 +44,7 @@ impl Across<'_, '_> {
         let k = self.b.rows();
         let lines = alone::steps(k).min(k) * columns.len().div_ceil(LINE);
         with_room(lines, |lines| {
-            self.multiply_in(columns, first, (lines, rows_of_a))
+            self.multiply_in(columns, first, (lines, rows_of_a));
         });
     }
 

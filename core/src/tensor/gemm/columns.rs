@@ -170,10 +170,8 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
             let mut start = 0;
             for piece in self.pieces {
                 if let Some((from, to)) = overlap(start, piece.len, pc, pc + KB) {
-                    let mut panels: [&[[f32; LINE]]; NP] = [&[]; NP];
-                    for (q, panel) in panels.iter_mut().enumerate() {
-                        *panel = &piece.lines[(at.j + q) * piece.len..][from..to];
-                    }
+                    let lines = &piece.lines[at.j * piece.len + from..];
+                    let panels: [_; NP] = microkernel::strided(lines, piece.len, to - from);
                     let (a, stride, first) = if at.packed {
                         (&self.packed[(start + from) * GROUP..], GROUP, at.i)
                     } else {

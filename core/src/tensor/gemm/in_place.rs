@@ -102,10 +102,7 @@ impl InPlace<'_> {
     ) {
         let k = self.steps;
         let len = KB.min(k - pc);
-        let mut rows: [&[f32]; MR] = [&[]; MR];
-        for (r, row) in rows.iter_mut().enumerate() {
-            *row = &self.a[(i + r) * self.a_stride + pc..][..len];
-        }
+        let rows = microkernel::strided(&self.a[i * self.a_stride + pc..], self.a_stride, len);
         let mut packed: [&mut [[f32; LINE]]; NP] = core::array::from_fn(|_| &mut [][..]);
         if PACK {
             let panels = self.packed[j * k..].chunks_exact_mut(k);

@@ -215,14 +215,10 @@ impl RowsByPanels<'_> {
         let mut start = 0;
         for segment in self.segments {
             if let Some((from, to)) = overlap(start, segment.len, ps.start, ps.end) {
-                let mut rows: [&[f32]; MR] = [&[]; MR];
-                for (r, row) in rows.iter_mut().enumerate() {
-                    *row = &self.a[(i + r) * self.a_stride + start + from..][..to - from];
-                }
-                let mut panels: [&[[f32; LINE]]; NP] = [&[]; NP];
-                for (q, panel) in panels.iter_mut().enumerate() {
-                    *panel = &segment.lines[(j + q) * segment.len..][from..to];
-                }
+                let a = &self.a[i * self.a_stride + start + from..];
+                let rows: [_; MR] = microkernel::strided(a, self.a_stride, to - from);
+                let lines = &segment.lines[j * segment.len + from..];
+                let panels: [_; NP] = microkernel::strided(lines, segment.len, to - from);
                 if const { MR > 4 && (NP > 2 || PV > 1) } && last > 0 {
                     // In the widest tile; a row at a time, lest too much is asked for at once.
                     let len = to - from;

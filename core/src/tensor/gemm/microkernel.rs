@@ -27,6 +27,23 @@ const AHEAD: usize = 48;
 /// MR x NP x (16 / LANES) accumulators; `PV` is 16 / LANES.
 pub(super) type Acc<V, const MR: usize, const NP: usize, const PV: usize> = [[[V; PV]; NP]; MR];
 
+/// N rows of `len`, `stride` apart from the beginning of `data` on.
+#[inline(always)]
+pub(super) fn strided<T, const N: usize>(mut data: &[T], stride: usize, len: usize) -> [&[T]; N] {
+    let mut rows: [&[T]; N] = [&[]; N];
+    // One after another: a product and two checks for each take as long as some steps of the tile.
+    for (i, row) in rows.iter_mut().enumerate() {
+        let (whole, below) = if i + 1 < N {
+            data.split_at(stride)
+        } else {
+            (data, &[][..])
+        };
+        *row = &whole[..len];
+        data = below;
+    }
+    rows
+}
+
 /// The vectors of one 16-float line.
 #[inline(always)]
 pub(super) fn line<S: Simd, const PV: usize>(line: &[f32; LINE]) -> [S::f32s; PV] {
@@ -235,12 +252,18 @@ fn store_rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     stride: usize,
     add: bool,
 ) {
-    for i in 0..MR {
-        let row = &mut c[i * stride..][..NP * LINE];
-        let lines = row.as_chunks_mut::<LINE>().0;
+    let mut rest = c;
+    for (i, acc) in acc.iter().enumerate() {
+        let (row, below) = if i + 1 < MR {
+            rest.split_at_mut(stride)
+        } else {
+            (rest, &mut [][..])
+        };
+        let lines = row[..NP * LINE].as_chunks_mut::<LINE>().0;
         for q in 0..NP {
-            store(simd, acc[i][q], &mut lines[q], add);
+            store(simd, acc[q], &mut lines[q], add);
         }
+        rest = below;
     }
 }
 
