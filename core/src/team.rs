@@ -102,7 +102,9 @@ impl Barrier {
             patience.grow();
         } else {
             patience.shrink();
+            let begin = Instant::now();
             self.sleep(generation);
+            patience.has_slept(begin.elapsed());
         }
         self.check()
     }
@@ -211,6 +213,11 @@ impl<'a> Member<'a> {
     #[inline]
     pub fn wait(&self) -> Result<(), Broken> {
         self.barrier.wait(&self.patience)
+    }
+
+    /// How long this member has slept at the barrier.
+    pub fn slept(&self) -> Duration {
+        self.patience.slept()
     }
 
     /// Polls until something is so that another member will soon have done. After a while it lets others have the core.

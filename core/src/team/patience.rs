@@ -26,6 +26,7 @@ const PERIOD: Duration = Duration::from_millis(400);
 pub(super) struct Patience {
     time: Cell<Duration>,
     trial: Cell<Instant>,
+    slept: Cell<Duration>,
 }
 
 impl Patience {
@@ -33,11 +34,22 @@ impl Patience {
         Self {
             time: Cell::new(LONGEST),
             trial: Cell::new(Instant::now()),
+            slept: Cell::new(Duration::ZERO),
         }
     }
 
     pub(super) fn time(&self) -> Duration {
         self.time.get()
+    }
+
+    /// After polling has not ended in time.
+    pub(super) fn has_slept(&self, time: Duration) {
+        self.slept.set(self.slept.get() + time);
+    }
+
+    /// For how long in all.
+    pub(super) fn slept(&self) -> Duration {
+        self.slept.get()
     }
 
     /// Polling has ended in time.

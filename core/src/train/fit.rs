@@ -190,12 +190,17 @@ fn byte_table(
     (same && network.layers()[0].dropout() == 0.0).then_some(table)
 }
 
+/// The floating-point operations of a step on so many rows, were no zeros skipped.
+pub(super) fn flops(network: &Network, rows: usize) -> usize {
+    network.parameters().saturating_mul(6 * rows)
+}
+
 /// How many threads a run with batches of so many rows has.
 fn team_size(threads: Threads, network: &Network, batch_size: usize) -> usize {
     match threads {
         Threads::Exactly(threads) => threads.min(MOST_THREADS),
         Threads::AtMost(threads) => {
-            let pays = network.parameters().saturating_mul(6 * batch_size) / FLOPS_PER_THREAD;
+            let pays = flops(network, batch_size) / FLOPS_PER_THREAD;
             threads.min(team::available_threads()).min(pays.max(1))
         }
     }

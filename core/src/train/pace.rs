@@ -4,14 +4,30 @@
 //! known beforehand, nor does it stay as it is, so both ways are timed, by stretches of some steps: the one that was
 //! faster goes on, and the other is tried again after a while, which doubles as long as it loses, or at once when stretches
 //! have become much slower than others before them. What was slow for but a moment is tried again soon.
+//!
+//! A long step pays for all wherever each has a core, and a trial of the leader alone would cost much: there is one only
+//! while members share a core, because another process has the other, and take turns on it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Steps between two looks at the clock.
-pub(super) const STRETCH: usize = 32;
+/// Steps between two looks at the clock, at most,
+const STRETCH: usize = 32;
 
-/// Seconds of a step from which on all members work, and nothing is tried.
-const LONG: f64 = 0.5e-3;
+/// and their floating-point operations, unless one step has more: a trial costs some stretches.
+const FLOPS: usize = 2_500_000_000;
+
+/// Seconds of a step that surely pays for all members where each has a core: the leader is tried alone only while they
+/// share one,
+const LONG: f64 = 0.2e-3;
+
+/// which is when the leader, who waits for the others to have it, has slept for more than this part of a few stretches.
+const SHARED: f64 = 0.25;
+
+/// Seconds from which on nothing is tried: beside so much work it costs little that members who share a core take turns.
+const LONGEST: f64 = 2e-3;
+
+/// All together are faster only if they take less than this part of what the leader takes alone: others may want a core.
+const WORTH: f64 = 0.9;
 
 /// A way counts when so many stretches of it have passed, one for the caches to be full of what it needs and three to
 /// judge by: the one in the middle, for a lone slow one tells of something else that was done meanwhile;
@@ -53,12 +69,17 @@ impl Word {
 /// The choice, and what it was made from.
 #[derive(Debug)]
 pub(super) struct Pace {
+    /// Steps of a stretch.
+    steps: usize,
     alone: bool,
     /// Seconds of a step when all work, and when the leader does: the last that counted.
     seconds: [Option<f64>; 2],
     /// Seconds of a step in the last stretches.
     last: [f64; 3],
-    begun: Option<Instant>,
+    /// How many stretches up to the last saw the members share a core.
+    shared: usize,
+    /// When the stretch began, and how long the leader had slept.
+    begun: Option<(Instant, Duration)>,
     /// Stretches and seconds of this way since the other was left, and whether it is but tried.
     stretches: usize,
     spent: f64,
@@ -71,11 +92,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
+    /// For steps of so many floating-point operations.
+    pub(super) fn new(flops: usize) -> Self {
         Self {
+            steps: (FLOPS / flops.max(1)).clamp(1, STRETCH),
             alone: false,
             seconds: [None; 2],
             last: [0.0; 3],
+            shared: 0,
             begun: None,
             stretches: 0,
             spent: 0.0,
@@ -86,16 +110,25 @@ impl Pace {
         }
     }
 
-    /// Who works in the stretch that begins; one of [`STRETCH`] steps has ended, if it is not the first.
-    pub(super) fn next(&mut self) -> Word {
-        let now = Instant::now();
-        if let Some(begun) = self.begun.replace(now) {
-            self.stretch(now.duration_since(begun).as_secs_f64() / STRETCH as f64);
+    /// How many steps a stretch has.
+    pub(super) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Who works in the stretch that begins; one of so many steps has ended, if it is not the first. The leader has slept
+    /// for so long in all.
+    pub(super) fn next(&mut self, slept: Duration) -> Word {
+        let now = (Instant::now(), slept);
+        if let Some((begun, before)) = self.begun.replace(now) {
+            let seconds = now.0.duration_since(begun).as_secs_f64();
+            let slept = slept.saturating_sub(before).as_secs_f64();
+            self.stretch(seconds / self.steps as f64, slept > SHARED * seconds);
         }
         match (self.alone, self.is_trial) {
             (false, _) => Word::Together,
-            (true, false) => Word::Alone,
-            (true, true) => Word::Tried,
+            // Those who wait for so long would sleep in any case.
+            (true, true) if !self.is_long() => Word::Tried,
+            (true, _) => Word::Alone,
         }
     }
 
@@ -104,21 +137,28 @@ impl Pace {
         self.begun = None;
     }
 
-    /// A stretch has ended, whose steps took so long.
-    fn stretch(&mut self, step: f64) {
+    /// Whether steps are [`LONG`] when all work.
+    fn is_long(&self) -> bool {
+        self.seconds[0].is_some_and(|together| together > LONG)
+    }
+
+    /// A stretch has ended, whose steps took so long; whether the members seem to share a core.
+    fn stretch(&mut self, step: f64, is_shared: bool) {
+        self.shared = if is_shared { self.shared + 1 } else { 0 };
         self.last[self.stretches % 3] = step;
         self.stretches += 1;
-        self.spent += step * STRETCH as f64;
+        self.spent += step * self.steps as f64;
         let [a, b, c] = self.last;
         let step = a.min(b).max(a.max(b).min(c));
         let (own, other) = (usize::from(self.alone), usize::from(!self.alone));
-        let loses = self.seconds[other].is_some_and(|seconds| seconds < step);
+        let worth = if self.alone { WORTH.recip() } else { WORTH };
+        let loses = self.seconds[other].is_some_and(|seconds| seconds * worth < step);
         let is_settled = self.alone || self.spent >= self.settling || self.is_trial && !loses;
         if self.stretches < FIRST || !is_settled {
             return;
         }
         let before = self.seconds[own].replace(step);
-        if !self.alone && step > LONG {
+        if !self.alone && step > LONGEST {
             return;
         }
         if std::mem::take(&mut self.is_trial) {
@@ -133,7 +173,8 @@ impl Pace {
         }
         let is_suspicious = before.is_some_and(|before| step > SUSPICIOUS * before);
         self.until_trial = self.until_trial.saturating_sub(1);
-        if is_suspicious || self.until_trial == 0 {
+        let may_pay = self.alone || !self.is_long() || self.shared >= self.last.len();
+        if may_pay && (is_suspicious || self.until_trial == 0) {
             if is_suspicious {
                 self.pauses[own] = SOON[own];
             }
@@ -153,21 +194,37 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST, LONG, Pace};
+    use super::{FIRST, LONG, LONGEST, Pace};
+
+    /// Floating-point operations of a short step and of a long one.
+    const FEW: usize = 10_000_000;
+    const MANY: usize = 500_000_000;
 
     /// How many of so many stretches the leader works alone, and whether it does at the end.
     fn run(pace: &mut Pace, stretches: usize, together: f64, alone: f64) -> (usize, bool) {
+        run_on(pace, stretches, together, alone, false)
+    }
+
+    /// The same where the members share a core, or do not.
+    fn run_on(
+        pace: &mut Pace,
+        stretches: usize,
+        together: f64,
+        alone: f64,
+        is_shared: bool,
+    ) -> (usize, bool) {
         let mut count = 0;
         for _ in 0..stretches {
             count += usize::from(pace.alone);
-            pace.stretch(if pace.alone { alone } else { together });
+            let step = if pace.alone { alone } else { together };
+            pace.stretch(step, is_shared && !pace.alone);
         }
         (count, pace.alone)
     }
 
     #[test]
     fn the_faster_way_goes_on_and_the_other_is_tried_now_and_then() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(FEW);
         let (count, alone) = run(&mut pace, 1280, 20e-6, 30e-6);
         assert!((FIRST..=5 * FIRST).contains(&count) && !alone, "{count}");
         // One slow stretch now and then is nothing.
@@ -185,10 +242,28 @@ mod tests {
         assert!(count >= 1000, "{count}");
         let (_, alone) = run(&mut pace, 1100, 20e-6, 30e-6);
         assert!(!alone);
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(FEW);
         let (count, _) = run(&mut pace, 5000, 40e-6, 30e-6);
         assert!(count >= 4500, "{count}");
-        let mut pace = Pace::new();
-        assert_eq!(run(&mut pace, 200, 2.0 * LONG, LONG), (0, false));
+    }
+
+    #[test]
+    fn long_steps_are_tried_alone_only_while_a_core_is_shared() {
+        let mut pace = Pace::new(MANY);
+        assert_eq!(run(&mut pace, 5000, 2.0 * LONG, LONG), (0, false));
+        // A stranger takes a core: it is noticed at once, and the rest is the leader's, but for trials.
+        let (together, alone) = (6.5 * LONG, 6.0 * LONG);
+        let (count, _) = run_on(&mut pace, 1000, together, alone, true);
+        assert!(count >= 800, "{count}");
+        // It goes: that is noticed after a while.
+        let (_, is_alone) = run(&mut pace, 1100, 3.0 * LONG, alone);
+        assert!(!is_alone);
+        assert_eq!(run(&mut pace, 5000, 3.0 * LONG, alone), (0, false));
+        // All lose by turns what they win by two cores' caches.
+        let (count, is_alone) = run_on(&mut pace, 5000, 5.0 * LONG, alone, true);
+        assert!(count <= 100 && !is_alone, "{count}");
+        let mut pace = Pace::new(MANY);
+        let steps = [2.0 * LONGEST, LONGEST];
+        assert_eq!(run_on(&mut pace, 200, steps[0], steps[1], true), (0, false));
     }
 }

@@ -24,9 +24,10 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::block::Block;
 use super::drawn::DrawnMasks;
 use super::first::First;
+use super::fit::flops;
 use super::given::Source;
 use super::leader::Leader;
-use super::pace::{Pace, STRETCH, Word};
+use super::pace::{Pace, Word};
 use super::relay::Leg;
 use super::share::{Part, Scratch, Share};
 use super::skipped::all_skipped;
@@ -111,7 +112,8 @@ impl Run<'_> {
         let mut scratch = Scratch::new(batch, sparse);
         let rows = self.rows;
         let lone = member.size() == 1;
-        let (mut pace, mut stretch) = (Pace::new(), 0);
+        let flops = flops(self.network, self.batch_size);
+        let (mut pace, mut stretch) = (Pace::new(flops), 0);
         let mut step = start.steps(rows.div_ceil(self.batch_size));
         for epoch in start.epoch..=self.epochs {
             if let Some(leader) = &mut leader {
@@ -128,8 +130,8 @@ impl Run<'_> {
             let (mut members, mut attended) = (member.index()..member.index() + 1, true);
             let firsts = (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size);
             for (steps, first) in firsts.enumerate() {
-                if steps % STRETCH == 0 && !lone {
-                    let word = leader.is_some().then(|| pace.next());
+                if steps % pace.steps() == 0 && !lone {
+                    let word = leader.is_some().then(|| pace.next(member.slept()));
                     let word = self.hear(member, &mut stretch, word)?;
                     members = match (word, leader.is_some()) {
                         (Word::Together, _) => member.index()..member.index() + 1,
