@@ -10,7 +10,7 @@ use super::first::First;
 use super::given::Given;
 use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
-use super::relay::Leg;
+use super::relay::{Ahead, Leg};
 use super::run::Run;
 use super::share::{Needs, Share};
 use super::sharing::Sharing;
@@ -123,6 +123,11 @@ fn plan<'a>(
         .collect();
     let firsts = shares.iter().filter(|_| sharing == Sharing::Units);
     let legs = (0..threads).filter(|_| matches!(sharing, Sharing::Sums { .. }));
+    let legs = legs.map(|index| {
+        let columns = sharing.inputs(0, network.inputs(), (index, threads));
+        let given = sparse_rows(part, columns.len());
+        (columns, given)
+    });
     Ok(Run {
         train,
         validation,
@@ -135,23 +140,19 @@ fn plan<'a>(
         layer_rates: trainer.layer_rates.clone(),
         reduction: trainer.reduction,
         batch_size,
-        rows: rows
-            - if trainer.drop_last {
-                rows % batch_size
-            } else {
-                0
-            },
+        rows: rows - usize::from(trainer.drop_last) * (rows % batch_size),
         epochs: trainer.epochs,
         seed: trainer.seed,
         firsts: firsts
             .map(|share| RwLock::new(First::new(network, share, part, given(part))))
             .collect(),
         legs: legs
-            .map(|index| {
-                let columns = sharing.inputs(0, network.inputs(), (index, threads));
-                let given = sparse_rows(part, columns.len());
-                RwLock::new(Leg::new(network, columns, part, given))
-            })
+            .clone()
+            .map(|(columns, given)| RwLock::new(Leg::new(network, columns, part, given)))
+            .collect(),
+        ahead: legs
+            .take(threads - 1)
+            .map(|(columns, given)| RwLock::new(Ahead::new(network.isa(), columns, given)))
             .collect(),
         handed_on: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
         shares: shares.into_iter().map(RwLock::new).collect(),

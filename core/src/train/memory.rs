@@ -17,7 +17,8 @@
 //! ```
 //! The data come on top. Where most of them are zero, the inputs of a batch are bytes if the data are, and have a mask of a
 //! bit for every two; each thread has some 100 kB for the products that skip zeros; and where sums of the first layer are
-//! handed on (see `relay`), they are there for each block of the reduction, and once more for each thread but the first.
+//! handed on (see `relay`), they are there for each block of the reduction, and once more for each thread but the first,
+//! and the inputs of each but the last are there twice.
 
 use crate::nn::{Layer, Network, RowLoss};
 use crate::optim::Optimizer;

@@ -66,6 +66,7 @@ impl Run<'_> {
         };
         let now = part(row);
         let order = read(&self.order);
+        let is_last = now.end == self.rows;
         let next = &order[part(now.end.min(self.rows - 1))];
         let source = source(self.train);
         let share = read(&self.shares[index]);
@@ -75,7 +76,8 @@ impl Run<'_> {
         }
         if let Some(leg) = self.legs.get(index) {
             let mut leg = write(leg);
-            leg.set_out(share.segment(0), &source, rows);
+            let mut ahead = self.ahead.get(index).map(write);
+            leg.set_out(share.segment(0), ahead.as_deref_mut(), &source, rows);
             if let (Some(member), Some(before)) = (member, index.checked_sub(1)) {
                 let handed_on = &self.handed_on[before];
                 member.wait_until(|| handed_on.load(Ordering::Acquire) >= leg.met())?;
@@ -87,7 +89,12 @@ impl Run<'_> {
                 &source,
                 next,
             );
-            self.handed_on[index].store(leg.met(), Ordering::Release);
+            let met = leg.met();
+            drop(leg);
+            self.handed_on[index].store(met, Ordering::Release);
+            if let Some(ahead) = ahead.as_mut().filter(|_| !is_last) {
+                ahead.look(&source, next);
+            }
         }
         Ok(())
     }

@@ -4,7 +4,8 @@
 //! Neither weights nor inputs then ever leave their core, only sums, which are few where the rows are. A sum is one chain
 //! of additions for each block of the reduction, in the order of the inputs: what of a block is a thread's own beginning
 //! it adds up at once; where its inputs begin within a block, it goes on from what it is handed. The last thread has
-//! what all make together. It is found out for the next rows right after the step, before the threads meet.
+//! what all make together. It is found out for the next rows right after the step, before the threads meet. Who has
+//! handed on is done before the last, and looks ahead to its inputs of the rows after the next.
 
 use std::ops::Range;
 
@@ -18,6 +19,47 @@ use crate::tensor::activation::Activation;
 use crate::tensor::gemm::{Epilogue, Finish, KB, Meanwhile, Segment, Span, room_for_rows};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
+
+/// The inputs that a leg will be given next, taken in while others go on from what it has handed on.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    isa: Isa,
+    columns: Range<usize>,
+    given: SparseRows,
+    is_there: bool,
+}
+
+impl Ahead {
+    /// Room for these inputs of rows, which come as `given` is made for.
+    pub(super) fn new(isa: Isa, columns: Range<usize>, given: SparseRows) -> Self {
+        Self {
+            isa,
+            columns,
+            given,
+            is_there: false,
+        }
+    }
+
+    /// Takes in the rows `indices` of the data.
+    pub(super) fn look(&mut self, source: &Source<'_>, indices: &[u32]) {
+        take_in(self.isa, &mut self.given, &self.columns, source, indices);
+        self.is_there = true;
+    }
+}
+
+/// Makes `given` these columns of the rows `indices` of the data.
+fn take_in(
+    isa: Isa,
+    given: &mut SparseRows,
+    columns: &Range<usize>,
+    source: &Source<'_>,
+    indices: &[u32],
+) {
+    let rows = indices.iter().map(|&i| i as usize);
+    let inputs = source.inputs;
+    inputs.gather_sparse_on(isa, rows, columns.clone(), given);
+    given.turn(isa);
+}
 
 /// One thread's part of the way.
 #[derive(Debug)]
@@ -87,19 +129,22 @@ impl Leg {
         self.sums.len() - usize::from(is_open)
     }
 
-    /// Takes in the rows `indices` of the data, and adds up what needs nothing of others; `next` will be met next.
+    /// Takes in the rows `indices` of the data, if that was not done ahead, and adds up what needs nothing of others; `next`
+    /// will be met next.
     pub(super) fn set_out(
         &mut self,
         segment: Segment<'_>,
+        ahead: Option<&mut Ahead>,
         source: &Source<'_>,
         [indices, next]: [&[u32]; 2],
     ) {
-        let rows = indices.iter().map(|&i| i as usize);
-        let columns = self.columns.clone();
-        source
-            .inputs
-            .gather_sparse_on(self.isa, rows, columns, &mut self.given);
-        self.given.turn(self.isa);
+        match ahead.filter(|ahead| ahead.is_there) {
+            Some(ahead) => {
+                std::mem::swap(&mut self.given, &mut ahead.given);
+                ahead.is_there = false;
+            }
+            None => take_in(self.isa, &mut self.given, &self.columns, source, indices),
+        }
         for block in usize::from(self.goes_on())..self.sums.len() {
             self.add_up(block, segment, source, next);
         }

@@ -28,7 +28,7 @@ use super::fit::flops;
 use super::given::Source;
 use super::leader::Leader;
 use super::pace::{Pace, Word};
-use super::relay::Leg;
+use super::relay::{Ahead, Leg};
 use super::share::{Part, Scratch, Share};
 use super::skipped::all_skipped;
 use super::snapshot::Start;
@@ -66,7 +66,9 @@ pub(super) struct Run<'a> {
     pub(super) firsts: Vec<RwLock<First>>,
     /// None, unless it is shared out by the sums of its inputs,
     pub(super) legs: Vec<RwLock<Leg>>,
-    /// of which member `index` has handed on so many.
+    /// what each but the last will be given next,
+    pub(super) ahead: Vec<RwLock<Ahead>>,
+    /// and of which member `index` has handed on so many.
     pub(super) handed_on: Vec<AtomicUsize>,
     pub(super) order: RwLock<Vec<u32>>,
     /// Dropout drawn from a stream.
