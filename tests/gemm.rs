@@ -307,6 +307,24 @@ fn nan_and_infinity_go_where_they_belong() {
 }
 
 #[test]
+fn what_was_packed_before_is_forgotten() {
+    // A thread keeps the room that a B is packed in: all of it holds NaN, then a B of other widths and depths is.
+    let of_nan = Case::new([16, 240, 1023], (false, false), 0, |len| {
+        vec![f32::NAN; len]
+    });
+    for shape in [[17, 250, 600], [16, 241, 1023], [40, 100, 1500]] {
+        for form in [(false, false), (true, false), (false, true)] {
+            let case = Case::uniform(shape, form, 0);
+            let want = case.chain(false);
+            for isa in Isa::available() {
+                let _ = of_nan.run(isa, 1, Output::Overwrite);
+                case.check(isa, 1, Output::Overwrite, &want);
+            }
+        }
+    }
+}
+
+#[test]
 fn shapes_that_do_not_fit_are_told_with_both_shapes() {
     let (a, b, mut c) = (
         Matrix::zeros(2, 3),
