@@ -100,12 +100,12 @@ impl Sharing {
     }
 }
 
-/// What the last thread gets of all layers but the first, where it is also handed sums: a number that comes from another
-/// core takes about as long as the step of a weight.
+/// What the last thread gets of all layers but the first, where it is also handed sums: to go on from a number that comes
+/// from another core takes about as long as the step of two weights.
 fn rest(network: &Network, rows: usize, threads: usize) -> f64 {
     let (first, others) = (&network.layers()[0], &network.layers()[1..]);
     let weights: usize = others.iter().map(|l| l.inputs() * l.outputs()).sum();
-    let handed = (rows * first.outputs()) as f64 / weights.max(1) as f64;
+    let handed = (2 * rows * first.outputs()) as f64 / weights.max(1) as f64;
     let threads = threads as f64;
     ((1.0 - (threads - 1.0) * handed) / threads).max(0.0)
 }
