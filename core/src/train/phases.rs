@@ -18,6 +18,7 @@ impl Run<'_> {
     pub(super) fn rows_phase<const N: usize>(
         &self,
         index: usize,
+        order: &[u32],
         epoch: usize,
         part: Range<usize>,
         in_batch: usize,
@@ -27,7 +28,6 @@ impl Run<'_> {
         let shares = read_all::<_, N>(&self.shares);
         let firsts = read_all::<_, N>(&self.firsts);
         let leg = self.legs.last().map(read);
-        let order = read(&self.order);
         let indices = &order[position..position + own.len()];
         // Where the next part is as long as this one: a guess does, for it is but fetched.
         let next = order.get(part.end + own.start..).unwrap_or_default();
@@ -55,6 +55,7 @@ impl Run<'_> {
         &self,
         member: Option<&Member<'_>>,
         index: usize,
+        order: &[u32],
         row: usize,
     ) -> Result<(), Broken> {
         if row >= self.rows || self.firsts.is_empty() && self.legs.is_empty() {
@@ -65,7 +66,6 @@ impl Run<'_> {
             from..(from + KB).min(batch).min(self.rows)
         };
         let now = part(row);
-        let order = read(&self.order);
         let is_last = now.end == self.rows;
         let next = &order[part(now.end.min(self.rows - 1))];
         let source = source(self.train);
@@ -112,23 +112,53 @@ impl Run<'_> {
         penalties.map(|penalty| optimizer.at_step(step as u64, penalty).scaled(factor))
     }
 
-    /// What member `index` does with the weights of its share, of some layers.
+    /// What member `index` does with the weights of its share, and then for the rows of the epoch from `row` on.
     pub(super) fn weights_phase<const N: usize>(
         &self,
+        member: Option<&Member<'_>>,
         index: usize,
+        at: (usize, usize, [Update; 2]),
+        part: Part,
+        (order, row): (&[u32], usize),
+        scratch: &mut Scratch,
+    ) -> Result<(), Broken> {
+        // Held once: each time is a line's way from core to core.
+        let blocks = read_all::<_, N>(&self.blocks);
+        let mut weights = |layers| self.weights(index, &blocks, layers, at, part, scratch);
+        if self.legs.is_empty() {
+            weights(0..self.layers);
+            return self.first_phase(member, index, order, row);
+        }
+        // Who hands something on does so early, who waits for it does all else before.
+        let is_last = index + 1 == self.legs.len();
+        if is_last {
+            weights(1..self.layers);
+        }
+        weights(0..1);
+        self.first_phase(member, index, order, row)?;
+        if !is_last {
+            weights(1..self.layers);
+        }
+        Ok(())
+    }
+
+    /// The weights of some layers.
+    fn weights<const N: usize>(
+        &self,
+        index: usize,
+        blocks: &[Option<RwLockReadGuard<'_, Block>>; N],
         layers: Range<usize>,
         (step, batch, [weight_step, bias_step]): (usize, usize, [Update; 2]),
         part: Part,
         scratch: &mut Scratch,
     ) {
-        let blocks = read_all::<_, N>(&self.blocks);
         let first = self.firsts.get(index).map(read);
         let leg = self.legs.get(index).map(read);
         let mut share = write(&self.shares[index]);
         let sparse = match (&leg, &first) {
             (Some(leg), _) => Some(([leg.given(); N], 1)),
             (None, Some(first)) => first.given().sparse().map(|own| ([own; N], 1)),
-            (None, None) => read_all_of(&blocks, |block| block.given().sparse()),
+            (None, None) => read_all_of(blocks, |block| block.given().sparse()),
         };
         let mut lesson = Lesson {
             part,
@@ -156,7 +186,7 @@ impl Run<'_> {
             if let Some(&rate) = self.layer_rates.get(l) {
                 [lesson.weight_step, lesson.bias_step] = self.updates(rate, step, batch);
             }
-            let skipping = read_all_of::<_, N>(&blocks, |block| block.skipped(l));
+            let skipping = read_all_of::<_, N>(blocks, |block| block.skipped(l));
             let skipping = skipping.as_ref().map(|(all, count)| &all[..*count]);
             let pieces = (&pieces[..self.shares.len()], skipping);
             share.learn(self.isa, l, pieces, &mut lesson);

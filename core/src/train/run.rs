@@ -126,9 +126,11 @@ impl Run<'_> {
                 leader.save_if_due(self);
             }
             pace.pause();
+            // Held for the epoch: each time is a line's way from core to core.
+            let order = read(&self.order);
             // The barrier of the first stretch is before anybody reads it.
             let row = start.rows_done(epoch, self.batch_size);
-            self.first_phase(Some(member), member.index(), row)?;
+            self.first_phase(Some(member), member.index(), &order, row)?;
             let (mut members, mut attended) = (member.index()..member.index() + 1, true);
             let firsts = (start.rows_done(epoch, self.batch_size)..rows).step_by(self.batch_size);
             for (steps, first) in firsts.enumerate() {
@@ -148,7 +150,7 @@ impl Run<'_> {
                     continue;
                 }
                 let batch = first..rows.min(first + self.batch_size);
-                let at = (epoch, step, batch.clone());
+                let at = (&order[..], epoch, step, batch.clone());
                 let (members, by) = (&members, attended.then_some(member));
                 if self.step(by, members, at, &mut leader, &mut scratch)? {
                     if !attended {
@@ -161,6 +163,7 @@ impl Run<'_> {
                     leader.after_step(self, epoch, batch.end);
                 }
             }
+            drop(order);
             let word = leader.is_some().then_some(Word::Together);
             if self.hear(member, &mut stretch, word)? == Word::Stop {
                 return Ok(());
@@ -196,7 +199,7 @@ impl Run<'_> {
         &self,
         member: Option<&Member<'_>>,
         members: &Range<usize>,
-        (epoch, step, batch): (usize, usize, Range<usize>),
+        (order, epoch, step, batch): (&[u32], usize, usize, Range<usize>),
         leader: &mut Option<&mut Leader<'_, '_>>,
         scratch: &mut Scratch,
     ) -> Result<bool, Broken> {
@@ -207,9 +210,9 @@ impl Run<'_> {
             for index in members.clone() {
                 // What is held of every member of a large team is much beside a small step.
                 match self.blocks.len() {
-                    1 => self.rows_phase::<1>(index, epoch, from..to, in_batch),
-                    2..=4 => self.rows_phase::<4>(index, epoch, from..to, in_batch),
-                    _ => self.rows_phase::<MOST_THREADS>(index, epoch, from..to, in_batch),
+                    1 => self.rows_phase::<1>(index, order, epoch, from..to, in_batch),
+                    2..=4 => self.rows_phase::<4>(index, order, epoch, from..to, in_batch),
+                    _ => self.rows_phase::<MOST_THREADS>(index, order, epoch, from..to, in_batch),
                 }
             }
             meet()?;
@@ -225,29 +228,12 @@ impl Run<'_> {
             }
             let steps = self.updates(1.0, step, batch.len());
             for index in members.clone() {
-                let mut weights = |layers: Range<usize>| {
-                    let at = (step, batch.len(), steps);
-                    match self.blocks.len() {
-                        1 => self.weights_phase::<1>(index, layers, at, part, scratch),
-                        2..=4 => self.weights_phase::<4>(index, layers, at, part, scratch),
-                        _ => self.weights_phase::<MOST_THREADS>(index, layers, at, part, scratch),
-                    }
-                };
-                if self.legs.is_empty() {
-                    weights(0..self.layers);
-                    self.first_phase(member, index, to)?;
-                    continue;
-                }
-                // Who hands something on does so early, who waits for it does all else before.
-                let is_last = index + 1 == self.legs.len();
-                if is_last {
-                    weights(1..self.layers);
-                }
-                weights(0..1);
-                self.first_phase(member, index, to)?;
-                if !is_last {
-                    weights(1..self.layers);
-                }
+                let (at, rows) = ((step, batch.len(), steps), (order, to));
+                match self.blocks.len() {
+                    1 => self.weights_phase::<1>(member, index, at, part, rows, scratch),
+                    2..=4 => self.weights_phase::<4>(member, index, at, part, rows, scratch),
+                    _ => self.weights_phase::<MOST_THREADS>(member, index, at, part, rows, scratch),
+                }?;
             }
             meet()?;
             if self.stop.load(Ordering::Acquire) {
