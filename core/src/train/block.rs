@@ -35,6 +35,7 @@ pub(super) struct Begun<'a> {
 
 /// One thread's rows of the batch.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Block {
     isa: Isa,
     aim: Aim,

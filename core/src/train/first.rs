@@ -20,6 +20,7 @@ use crate::tensor::padded;
 
 /// Some units of the first layer.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct First {
     isa: Isa,
     activation: Activation,

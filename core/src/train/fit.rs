@@ -10,7 +10,7 @@ use super::first::First;
 use super::given::Given;
 use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
-use super::relay::{Ahead, Leg};
+use super::relay::{Ahead, HandedOn, Leg};
 use super::run::Run;
 use super::share::{Needs, Share};
 use super::sharing::Sharing;
@@ -154,7 +154,7 @@ fn plan<'a>(
             .take(threads - 1)
             .map(|(columns, given)| RwLock::new(Ahead::new(network.isa(), columns, given)))
             .collect(),
-        handed_on: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
+        handed_on: (0..threads).map(|_| HandedOn::default()).collect(),
         shares: shares.into_iter().map(RwLock::new).collect(),
         blocks: (0..threads)
             .map(|index| {

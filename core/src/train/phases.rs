@@ -79,7 +79,7 @@ impl Run<'_> {
             let mut ahead = self.ahead.get(index).map(write);
             leg.set_out(share.segment(0), ahead.as_deref_mut(), &source, rows);
             if let (Some(member), Some(before)) = (member, index.checked_sub(1)) {
-                let handed_on = &self.handed_on[before];
+                let handed_on = &self.handed_on[before].0;
                 member.wait_until(|| handed_on.load(Ordering::Acquire) >= leg.met())?;
             }
             let before = read_all::<_, MOST_THREADS>(&self.legs[..index]);
@@ -91,7 +91,7 @@ impl Run<'_> {
             );
             let met = leg.met();
             drop(leg);
-            self.handed_on[index].store(met, Ordering::Release);
+            self.handed_on[index].0.store(met, Ordering::Release);
             if let Some(ahead) = ahead.as_mut().filter(|_| !is_last) {
                 ahead.look(&source, next);
             }

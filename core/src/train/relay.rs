@@ -8,6 +8,7 @@
 //! handed on is done before the last, and looks ahead to its inputs of the rows after the next.
 
 use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
 
 use super::forward::Forward;
 use super::given::Source;
@@ -22,6 +23,7 @@ use crate::tensor::sparse::SparseRows;
 
 /// The inputs that a leg will be given next, taken in while others go on from what it has handed on.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Ahead {
     isa: Isa,
     columns: Range<usize>,
@@ -61,8 +63,15 @@ fn take_in(
     given.turn(isa);
 }
 
+/// How often sums were handed on. (In cache lines of its own, as are all that threads write: else who looks at one waits for
+/// those who write others.)
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct HandedOn(pub(super) AtomicUsize);
+
 /// One thread's part of the way.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Leg {
     isa: Isa,
     /// Which inputs, and whether they are the last.

@@ -28,7 +28,7 @@ use super::fit::flops;
 use super::given::Source;
 use super::leader::Leader;
 use super::pace::{Pace, Word};
-use super::relay::{Ahead, Leg};
+use super::relay::{Ahead, HandedOn, Leg};
 use super::share::{Part, Scratch, Share};
 use super::skipped::all_skipped;
 use super::snapshot::Start;
@@ -69,7 +69,7 @@ pub(super) struct Run<'a> {
     /// what each but the last will be given next,
     pub(super) ahead: Vec<RwLock<Ahead>>,
     /// and of which member `index` has handed on so many.
-    pub(super) handed_on: Vec<AtomicUsize>,
+    pub(super) handed_on: Vec<HandedOn>,
     pub(super) order: RwLock<Vec<u32>>,
     /// Dropout drawn from a stream.
     pub(super) masks: Option<RwLock<DrawnMasks>>,

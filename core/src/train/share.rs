@@ -90,6 +90,7 @@ impl Slab {
 
 /// One thread's part of the weights, and the biases of some layers.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Share {
     slabs: Vec<Slab>,
     biases: Vec<Option<Parameters>>,
