@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use crate::tensor::matrix::{Aligned, LINE};
 
-/// Lines that are kept: a MiB.
+/// Lines that are kept: a MiB. More are made anew for each product, and leave what is kept alone.
 const MOST: usize = 1 << 14;
 
 thread_local! {
@@ -15,12 +15,14 @@ thread_local! {
 /// Does that with room for so many lines, in which there is whatever.
 pub(super) fn with_room<T>(lines: usize, work: impl FnOnce(&mut [[f32; LINE]]) -> T) -> T {
     // A thread that ends has none.
-    let kept = KEPT.try_with(Cell::take).ok().flatten();
+    let kept = (lines <= MOST).then(|| KEPT.try_with(Cell::take).ok().flatten());
+    let is_kept = kept.is_some();
     let mut room = kept
+        .flatten()
         .filter(|room| room.len() >= lines * LINE)
         .unwrap_or_else(|| Aligned::zeroed(lines * LINE));
     let done = work(&mut room.as_chunks_mut().0[..lines]);
-    if room.len() <= MOST * LINE {
+    if is_kept {
         let _ = KEPT.try_with(|kept| kept.set(Some(room)));
     }
     done
