@@ -21,13 +21,23 @@ pub(super) fn turned<'a, S: Simd>(
 ) -> [S::f32s; FOUR] {
     let mut x = [simd.splat_f32s(0.0); FOUR];
     for q in 0..FOUR {
-        let mut line = [[0.0; FOUR]; LINE / FOUR];
-        for l in 0..S::F32_LANES / FOUR {
-            line[l].copy_from_slice(four(l, q));
-        }
-        x[q] = S::as_simd_f32s(line.as_flattened()).0[0];
+        x[q] = quarters(simd, |l| four(l, q));
     }
     simd.deinterleave_shfl_f32s(x)
+}
+
+/// A vector of its quarters.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops are unrolled, which leaves arrays of vectors in registers"
+)]
+#[inline(always)]
+pub(super) fn quarters<'a, S: Simd>(_: S, quarter: impl Fn(usize) -> &'a [f32]) -> S::f32s {
+    let mut line = [[0.0; FOUR]; LINE / FOUR];
+    for l in 0..S::F32_LANES / FOUR {
+        line[l].copy_from_slice(quarter(l));
+    }
+    S::as_simd_f32s(line.as_flattened()).0[0]
 }
 
 /// Writes panels of 16 columns as panels of 16 rows.

@@ -19,7 +19,7 @@ use super::blocking::{Caches, KB};
 use super::{Operand, pack};
 use crate::isa::{Isa, prefetch};
 use crate::tensor::matrix::{LINE, MatMut, MatRef};
-use crate::tensor::turn::{FOUR, turned};
+use crate::tensor::turn::{FOUR, quarters, turned};
 
 /// Columns of the wider form: as many as leave registers to turn A in.
 const WIDE: usize = 10;
@@ -136,27 +136,38 @@ impl<const N: usize> Narrow<'_, N> {
             }
         }
         for pc in (0..self.b.len()).step_by(KB) {
+            let steps = pc..self.b.len().min(pc + KB);
+            // The last tile may begin with rows that are done.
+            let begin = |first: usize| first.min(rows - tile);
+            let mut x = [[simd.splat_f32s(0.0); FOUR]; V];
+            if steps.len() >= FOUR {
+                for v in 0..V {
+                    x[v] = turned(simd, |l, q| {
+                        &fourths[v][l][pc + q * self.a_stride..][..FOUR]
+                    });
+                }
+            }
             for first in (0..rows).step_by(tile) {
-                // The last tile may begin with rows that are done.
-                let i = first.min(rows - tile);
-                self.tile::<S, V>(simd, &fourths, i, first - i, pc);
+                let (i, next) = (begin(first), begin(first + tile));
+                self.tile::<S, V>(simd, &fourths, (i, first - i, next), steps.clone(), &mut x);
             }
         }
         true
     }
 
-    /// Rows of C from `i` on, of which the first `done` are there already; the block of steps from `pc` on.
+    /// Rows of C from `i` on, of which the first `done` are there already; these steps of the reduction. `x` has the first
+    /// four of them, and then those of the tile from row `next` on.
     #[inline(always)]
     fn tile<S: Simd, const V: usize>(
         &mut self,
         simd: S,
         fourths: &Fourths<'_, V>,
-        i: usize,
-        done: usize,
-        pc: usize,
+        (i, done, next): (usize, usize, usize),
+        steps: Range<usize>,
+        x: &mut [[S::f32s; FOUR]; V],
     ) {
-        let (len, stride) = (KB.min(self.b.len() - pc), self.a_stride);
-        let b = &self.b[pc..pc + len];
+        let (pc, stride) = (steps.start, self.a_stride);
+        let b = &self.b[steps];
         let (b, b_left) = b.as_chunks::<FOUR>();
         let mut acc = [[simd.splat_f32s(0.0); N]; V];
         let at = i * stride + pc;
@@ -165,8 +176,8 @@ impl<const N: usize> Narrow<'_, N> {
         } else {
             None
         };
-        let from = (fourths, at, stride);
-        fours(simd, from, b, below.unwrap_or(&[]), &mut acc);
+        let from = (fourths, [at, next * stride + pc], stride);
+        fours(simd, from, b, below.unwrap_or(&[]), x, &mut acc);
         for (p, b_left) in b_left.iter().enumerate() {
             let lines = column(&self.a[at + b.len() * FOUR + p..], stride, S::F32_LANES);
             let mut x = [simd.splat_f32s(0.0); V];
@@ -262,12 +273,15 @@ fn column(a: &[f32], stride: usize, lanes: usize) -> [[f32; LINE]; 2] {
 #[inline(always)]
 fn fours<S: Simd, const N: usize, const V: usize>(
     simd: S,
-    (fourths, mut at, stride): (&Fourths<'_, V>, usize, usize),
+    (fourths, [mut at, after], stride): (&Fourths<'_, V>, [usize; 2], usize),
     b: &[[[f32; N]; FOUR]],
     mut below: &[f32],
+    first: &mut [[S::f32s; FOUR]; V],
     acc: &mut [[S::f32s; N]; V],
 ) {
     let mut sum = *acc;
+    let mut x = *first;
+    let last = at + b.len() * FOUR;
     let (mut next, mut asked) = (below, 0);
     for b4 in b {
         // As many lines as these rows take, of the rows that come next.
@@ -281,21 +295,41 @@ fn fours<S: Simd, const N: usize, const V: usize>(
                 (next, asked) = (below, 0);
             }
         }
-        let mut x = [[simd.splat_f32s(0.0); FOUR]; V];
-        for v in 0..V {
-            x[v] = turned(simd, |l, q| &fourths[v][l][at + q * stride..][..FOUR]);
-        }
         // Not to be foreseen: the compiler would keep an address for each row, and spend as long on those as on their use.
-        at = black_box(at + FOUR);
-        for s in 0..FOUR {
-            let mut y = [simd.splat_f32s(0.0); V];
-            for v in 0..V {
-                y[v] = x[v][s];
-            }
-            step(simd, y, &b4[s], &mut sum);
+        at += FOUR;
+        at = black_box(if at == last { after } else { at });
+        // Four calls, no loop, which would have the sums in memory.
+        let (from, mut coming) = ((fourths, at, stride), x);
+        step_and_turn(simd, 0, &x, b4, from, (&mut sum, &mut coming));
+        step_and_turn(simd, 1, &x, b4, from, (&mut sum, &mut coming));
+        step_and_turn(simd, 2, &x, b4, from, (&mut sum, &mut coming));
+        step_and_turn(simd, 3, &x, b4, from, (&mut sum, &mut coming));
+        x = coming;
+    }
+    (*acc, *first) = (sum, x);
+}
+
+/// Step s of the four in `x`, and then some of the rows of those that come next: in one lump they would keep the
+/// multiply-adds waiting.
+#[inline(always)]
+fn step_and_turn<S: Simd, const N: usize, const V: usize>(
+    simd: S,
+    s: usize,
+    x: &[[S::f32s; FOUR]; V],
+    b4: &[[f32; N]; FOUR],
+    (fourths, at, stride): (&Fourths<'_, V>, usize, usize),
+    (sum, coming): (&mut [[S::f32s; N]; V], &mut [[S::f32s; FOUR]; V]),
+) {
+    step(simd, core::array::from_fn(|v| x[v][s]), &b4[s], sum);
+    let (v, half) = (s / 2, s % 2);
+    if v < V {
+        for q in [2 * half, 2 * half + 1] {
+            coming[v][q] = quarters(simd, |l| &fourths[v][l][at + q * stride..][..FOUR]);
+        }
+        if half == 1 {
+            coming[v] = simd.deinterleave_shfl_f32s(coming[v]);
         }
     }
-    *acc = sum;
 }
 
 /// acc\[v\]\[j\] += a\[v\] b\[j\], fused.
