@@ -131,9 +131,14 @@ impl Share {
         };
         let slabs: Vec<_> = network.layers.iter().enumerate().map(slab).collect();
         let bias = |(l, layer): (usize, &Layer)| {
-            let all = layer.bias.as_ref();
-            let all = all.filter(|_| l % size == index || l == 0 && sharing == Sharing::Units)?;
-            let own = &all[slabs[l].columns()];
+            let all = layer.bias.as_ref()?;
+            let is_kept = match sharing {
+                Sharing::Units if l == 0 => true,
+                // By who has the first of the layer's weights, and reads the same.
+                Sharing::Sums { .. } => slabs[l].rows.contains(&0),
+                _ => l % size == index,
+            };
+            let own = is_kept.then(|| &all[slabs[l].columns()])?;
             let mut value = Aligned::zeroed(padded(own.len()));
             value[..own.len()].copy_from_slice(own);
             Some(Parameters::new(value, needs))
@@ -196,6 +201,9 @@ impl Share {
                 part,
                 step: &lesson.bias_step,
             });
+        }
+        if slab.rows.is_empty() {
+            return;
         }
         let descent = lesson.weight_step.descent().filter(|_| part.is_all());
         let sparse = lesson.sparse.filter(|_| l == 0);

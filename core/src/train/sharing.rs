@@ -1,5 +1,6 @@
 //! How the first layer, which often has most of the weights, is shared out among the threads.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::nn::Network;
@@ -20,8 +21,9 @@ pub(super) enum Sharing {
     Inputs,
     /// Each thread some inputs, whose part of the sums of all rows it hands on: a [`Leg`](super::relay::Leg).
     Sums {
-        /// The last thread's part of all other weights.
-        rest: f64,
+        /// The layer from whose inputs the last thread has that part of the weights; of layers after it all, of those before
+        /// it, but the first, none.
+        last: (usize, f64),
     },
     /// Each thread some units, which it does for all rows: a [`First`](super::first::First).
     Units,
@@ -44,7 +46,7 @@ impl Sharing {
         } else if sparse && sums_are_few && panels < 4 * threads {
             // With so few units for each, products that skip zeros would spend most of their time on finding them.
             Self::Sums {
-                rest: rest(network, rows, threads),
+                last: last(network, rows, threads),
             }
         } else if outputs >= rows && panels >= 2 * threads {
             // Fewer panels for each thread would make the products slow.
@@ -62,10 +64,15 @@ impl Sharing {
         (index, size): (usize, usize),
     ) -> Range<usize> {
         match self {
-            Self::Sums { rest } if l > 0 => {
+            Self::Sums { last } if l > 0 => {
+                let part = match l.cmp(&last.0) {
+                    Ordering::Less => 0.0,
+                    Ordering::Equal => last.1,
+                    Ordering::Greater => 1.0,
+                };
                 // The others' part, in whole panels of the transpose.
                 let panels = inputs.div_ceil(LINE);
-                let own = (panels as f64 * (1.0 - rest)).round() as usize;
+                let own = (panels as f64 * (1.0 - part)).round() as usize;
                 let cut = |index: usize| match index {
                     all if all == size => inputs,
                     _ => own * index / (size - 1) * LINE,
@@ -101,11 +108,73 @@ impl Sharing {
 }
 
 /// What the last thread gets of all layers but the first, where it is also handed sums: to go on from a number that comes
-/// from another core takes about as long as the step of two weights.
-fn rest(network: &Network, rows: usize, threads: usize) -> f64 {
+/// from another core takes about as long as the step of one and a half weights. It gets whole layers where that can be: who has a
+/// layer's weights reads what comes from its inputs in all rows.
+fn last(network: &Network, rows: usize, threads: usize) -> (usize, f64) {
     let (first, others) = (&network.layers()[0], &network.layers()[1..]);
-    let weights: usize = others.iter().map(|l| l.inputs() * l.outputs()).sum();
-    let handed = (2 * rows * first.outputs()) as f64 / weights.max(1) as f64;
+    let weights = others.iter().map(|l| (l.inputs() * l.outputs()) as f64);
+    let all: f64 = weights.clone().sum();
+    let handed = 1.5 * (rows * first.outputs()) as f64;
     let threads = threads as f64;
-    ((1.0 - (threads - 1.0) * handed) / threads).max(0.0)
+    let mut left = ((all - (threads - 1.0) * handed) / threads).max(0.0);
+    for (l, weights) in weights.enumerate().rev() {
+        if left < weights {
+            return (l + 1, left / weights);
+        }
+        left -= weights;
+    }
+    (0, 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sharing;
+    use crate::Activation;
+    use crate::nn::Network;
+
+    fn network(widths: &[usize]) -> Network {
+        let hidden = widths[1..].iter();
+        let build = hidden.fold(Network::builder(widths[0]), |builder, &n| {
+            builder.dense(n, Activation::Relu)
+        });
+        build.build().unwrap()
+    }
+
+    #[test]
+    fn every_weight_is_somebodys() {
+        let nets: [&[usize]; 4] = [
+            &[784, 64, 10],
+            &[784, 64, 64, 10],
+            &[2000, 64, 300, 20, 3],
+            &[784, 100],
+        ];
+        for widths in nets {
+            let network = network(widths);
+            for threads in [2, 3, 8] {
+                let sharing = Sharing::of(&network, 32, threads, true);
+                for (l, layer) in network.layers().iter().enumerate() {
+                    let mut end = 0;
+                    for index in 0..threads {
+                        let own = sharing.inputs(l, layer.inputs(), (index, threads));
+                        assert_eq!(own.start, end, "{widths:?}, layer {l} of {threads}");
+                        end = own.end;
+                    }
+                    assert_eq!(end, layer.inputs(), "{widths:?}, layer {l} of {threads}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_handed_sums_has_the_last_weights() {
+        let network = network(&[784, 64, 64, 10]);
+        // 2368 weights would be half; to be handed 32 sums of 64 units counts for 3072 of 4736.
+        let sharing = Sharing::of(&network, 32, 2, true);
+        let last = |l: usize| sharing.inputs(l, 64, (1, 2)).len();
+        assert_eq!([last(1), last(2)], [0, 64]);
+        // 16 sums count for half as much, and some of the layer before can be had.
+        let sharing = Sharing::of(&network, 16, 2, true);
+        let last = |l: usize| sharing.inputs(l, 64, (1, 2)).len();
+        assert_eq!([last(1), last(2)], [16, 64]);
+    }
 }
