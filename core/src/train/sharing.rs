@@ -129,19 +129,20 @@ fn last(network: &Network, rows: usize, threads: usize) -> (usize, f64) {
 #[cfg(test)]
 mod tests {
     use super::Sharing;
-    use crate::Activation;
+    use crate::error::Error;
     use crate::nn::Network;
+    use crate::tensor::activation::Activation;
 
-    fn network(widths: &[usize]) -> Network {
+    fn network(widths: &[usize]) -> Result<Network, Error> {
         let hidden = widths[1..].iter();
         let build = hidden.fold(Network::builder(widths[0]), |builder, &n| {
             builder.dense(n, Activation::Relu)
         });
-        build.build().unwrap()
+        build.build()
     }
 
     #[test]
-    fn every_weight_is_somebodys() {
+    fn every_weight_is_somebodys() -> Result<(), Error> {
         let nets: [&[usize]; 4] = [
             &[784, 64, 10],
             &[784, 64, 64, 10],
@@ -149,7 +150,7 @@ mod tests {
             &[784, 100],
         ];
         for widths in nets {
-            let network = network(widths);
+            let network = network(widths)?;
             for threads in [2, 3, 8] {
                 let sharing = Sharing::of(&network, 32, threads, true);
                 for (l, layer) in network.layers().iter().enumerate() {
@@ -163,11 +164,12 @@ mod tests {
                 }
             }
         }
+        Ok(())
     }
 
     #[test]
-    fn who_is_handed_sums_has_the_last_weights() {
-        let network = network(&[784, 64, 64, 10]);
+    fn who_is_handed_sums_has_the_last_weights() -> Result<(), Error> {
+        let network = network(&[784, 64, 64, 10])?;
         // 2368 weights would be half; to be handed 32 sums of 64 units counts for 3072 of 4736.
         let sharing = Sharing::of(&network, 32, 2, true);
         let last = |l: usize| sharing.inputs(l, 64, (1, 2)).len();
@@ -176,5 +178,6 @@ mod tests {
         let sharing = Sharing::of(&network, 16, 2, true);
         let last = |l: usize| sharing.inputs(l, 64, (1, 2)).len();
         assert_eq!([last(1), last(2)], [16, 64]);
+        Ok(())
     }
 }

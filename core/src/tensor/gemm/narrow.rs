@@ -300,10 +300,10 @@ fn fours<S: Simd, const N: usize, const V: usize>(
         at = black_box(if at == last { after } else { at });
         // Four calls, no loop, which would have the sums in memory.
         let (from, mut coming) = ((fourths, at, stride), x);
-        step_and_turn(simd, 0, &x, b4, from, (&mut sum, &mut coming));
-        step_and_turn(simd, 1, &x, b4, from, (&mut sum, &mut coming));
-        step_and_turn(simd, 2, &x, b4, from, (&mut sum, &mut coming));
-        step_and_turn(simd, 3, &x, b4, from, (&mut sum, &mut coming));
+        step_and_turn(simd, 0, &x, b4, from, &mut sum, &mut coming);
+        step_and_turn(simd, 1, &x, b4, from, &mut sum, &mut coming);
+        step_and_turn(simd, 2, &x, b4, from, &mut sum, &mut coming);
+        step_and_turn(simd, 3, &x, b4, from, &mut sum, &mut coming);
         x = coming;
     }
     (*acc, *first) = (sum, x);
@@ -318,7 +318,8 @@ fn step_and_turn<S: Simd, const N: usize, const V: usize>(
     x: &[[S::f32s; FOUR]; V],
     b4: &[[f32; N]; FOUR],
     (fourths, at, stride): (&Fourths<'_, V>, usize, usize),
-    (sum, coming): (&mut [[S::f32s; N]; V], &mut [[S::f32s; FOUR]; V]),
+    sum: &mut [[S::f32s; N]; V],
+    coming: &mut [[S::f32s; FOUR]; V],
 ) {
     step(simd, core::array::from_fn(|v| x[v][s]), &b4[s], sum);
     let (v, half) = (s / 2, s % 2);
