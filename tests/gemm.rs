@@ -72,6 +72,22 @@ fn small_right_sides_are_read_where_they_lie() {
 }
 
 #[test]
+fn lone_rows() {
+    // Around pieces of 1, 2, 4, 8 and 16 lines, and what is left of them.
+    for lines in [1, 2, 3, 4, 5, 7, 8, 12, 16, 19] {
+        for n in [
+            lines * LINE - 1,
+            lines * LINE,
+            lines * LINE + 1,
+            lines * LINE + 12,
+        ] {
+            check_everywhere([1, n, 5]);
+            check_everywhere([1, n, 515]);
+        }
+    }
+}
+
+#[test]
 fn few_columns_of_many_rows() {
     // Around the tiles of 6 and 10 columns, and of 8 and 32 rows; whole fours of steps and rests, one block and more.
     for n in [1, 5, 6, 7, 10, 11] {

@@ -29,9 +29,11 @@ use pulp::{Simd, WithSimd};
 const SIDES: [Against; 2] = [Against::Front, Against::Back];
 
 /// m, n, k round the tiles of every instruction set, a panel, and a block of the reduction.
-const SHAPES: [[usize; 3]; 12] = [
+const SHAPES: [[usize; 3]; 14] = [
     [1, 1, 1],
     [1, 10, 784],
+    [1, 100, 9],
+    [1, 250, 513],
     [3, 16, 2],
     [4, 17, 5],
     [6, 15, 511],

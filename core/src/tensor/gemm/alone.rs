@@ -1,6 +1,6 @@
-//! The product of [`gemm`](super::gemm()) on the calling thread. B of few columns has a form of its own (`narrow`). B is
-//! read where it lies if it is small or A has few rows; else a block of it at a time is packed by the first rows of A as
-//! they are multiplied by it, for all others.
+//! The product of [`gemm`](super::gemm()) on the calling thread. B of few columns has a form of its own (`narrow`), and so
+//! has an A of one row. B is read where it lies if it is small or A has few rows; else a block of it at a time is packed by
+//! the first rows of A as they are multiplied by it, for all others.
 
 use std::ops::Range;
 
@@ -8,6 +8,7 @@ use super::blocking::{Caches, KB};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::in_place::InPlace;
+use super::lone_row::LoneRow;
 use super::macrokernel::{RowsByPanels, Segment};
 use super::room::with_room;
 use super::{IntoMatrix, Operand, Output, activate, narrow, pack};
@@ -78,6 +79,15 @@ fn in_place(
     let (k, n, c_stride) = (b.rows(), b.cols(), c.row_stride());
     let (a, a_stride, rows) = (a.data_from(rows.start, 0), a.row_stride(), rows.len());
     let add = matches!(output, Output::Accumulate);
+    if rows == 1 && n >= LINE && !add {
+        return isa.dispatch(LoneRow {
+            a: &a[..k],
+            b: b.data(),
+            b_stride: b.row_stride(),
+            c: &mut c.data()[..n],
+            add,
+        });
+    }
     let whole = n / LINE * LINE;
     if whole > 0 {
         isa.dispatch(InPlace {

@@ -4,8 +4,10 @@
 use pulp::{Simd, WithSimd};
 
 use super::blocking::KB;
+use super::lone_row::LoneRow;
 use super::macrokernel::{groups, tiles};
 use super::microkernel;
+use crate::isa::apart;
 use crate::tensor::LINE;
 
 /// C = A B, or C += A B, for columns that fill whole lines.
@@ -36,20 +38,17 @@ impl WithSimd for InPlace<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> usize {
         // As in `macrokernel`.
         match S::F32_LANES {
-            16 => self.run::<S, 1, 8, 3, 8>(simd),
-            8 => self.run::<S, 2, 6, 1, 4>(simd),
-            4 => self.run::<S, 4, 6, 1, 4>(simd),
-            _ => self.run::<S, 16, 1, 1, 1>(simd),
+            16 => self.run::<S, 1, 8, 3>(simd),
+            8 => self.run::<S, 2, 6, 1>(simd),
+            4 => self.run::<S, 4, 6, 1>(simd),
+            _ => self.run::<S, 16, 1, 1>(simd),
         }
     }
 }
 
 impl InPlace<'_> {
     #[inline(always)]
-    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize, const ONE: usize>(
-        mut self,
-        simd: S,
-    ) -> usize {
+    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize>(mut self, simd: S) -> usize {
         if !self.packed.is_empty() {
             if self.rows < MR {
                 return 0;
@@ -60,13 +59,22 @@ impl InPlace<'_> {
             return MR;
         }
         for (i, size) in tiles(self.rows, MR) {
+            if size == 1 {
+                let lone = LoneRow {
+                    a: &self.a[i * self.a_stride..][..self.steps],
+                    b: self.b,
+                    b_stride: self.b_stride,
+                    c: &mut self.c[i * self.c_stride..][..self.panels * LINE],
+                    add: self.add,
+                };
+                apart(simd, lone);
+                continue;
+            }
             for pc in (0..self.steps).step_by(KB) {
                 if size == MR {
                     self.strip::<S, PV, MR, NP, false>(simd, i, pc);
                 } else if const { MR > 4 } && size == 4 {
                     self.strip::<S, PV, 4, NP, false>(simd, i, pc);
-                } else if const { MR > 1 } {
-                    self.strip::<S, PV, 1, ONE, false>(simd, i, pc);
                 }
             }
         }

@@ -103,6 +103,9 @@ pub(super) fn groups(n: usize, most: usize) -> impl Iterator<Item = (usize, usiz
             // Two of 2 rather than a 3 and a lone one.
             2 | 4 if most == 3 => 2,
             _ if left >= most => most,
+            // Of a lone row: what is left has a chain for each line, and needs several at a time.
+            4.. if most > 4 => 4,
+            2.. if most > 3 => 2,
             _ => 1,
         };
         start += size;
@@ -182,6 +185,8 @@ impl RowsByPanels<'_> {
             let at = (i, js.start + j, share);
             if size == NP {
                 self.tile::<S, PV, MR, NP>(simd, at, ps.clone());
+            } else if const { NP > 4 } && size == 4 {
+                self.tile::<S, PV, MR, 4>(simd, at, ps.clone());
             } else if const { NP > 2 } && size == 2 {
                 self.tile::<S, PV, MR, 2>(simd, at, ps.clone());
             } else if const { NP > 1 } {
