@@ -26,8 +26,8 @@ use oracle::rng::Rng;
 use oracle::tolerance::sum_bound;
 use pulp::Simd;
 
-/// Cubes; the products of small and wide layers, forward, weight gradient and input gradient; narrow ones.
-const SHAPES: [[usize; 3]; 19] = [
+/// Cubes; the products of small and wide layers, forward, weight gradient and input gradient; narrow ones; few rows.
+const SHAPES: [[usize; 3]; 21] = [
     [64, 64, 64],
     [128, 128, 128],
     [256, 256, 256],
@@ -47,6 +47,8 @@ const SHAPES: [[usize; 3]; 19] = [
     [128, 10, 64],
     [5906, 6, 784],
     [1, 128, 784],
+    [1, 64, 784],
+    [4, 64, 784],
 ];
 
 /// Multiply-adds up to which the naive loops are timed (256^3), and the true scalar `mul_add` (128^3).

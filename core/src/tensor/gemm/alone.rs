@@ -1,5 +1,5 @@
 //! The product of [`gemm`](super::gemm()) on the calling thread. B of few columns has a form of its own (`narrow`), and so
-//! has an A of one row. B is read where it lies if it is small or A has few rows; else a block of it at a time is packed by
+//! has an A of few rows. B is read where it lies if it is small or A has few rows; else a block of it at a time is packed by
 //! the first rows of A as they are multiplied by it, for all others.
 
 use std::ops::Range;
@@ -7,13 +7,13 @@ use std::ops::Range;
 use super::blocking::{Caches, KB};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
+use super::few_rows::FewRows;
 use super::in_place::InPlace;
-use super::lone_row::LoneRow;
 use super::macrokernel::{RowsByPanels, Segment};
 use super::room::with_room;
 use super::{IntoMatrix, Operand, Output, activate, narrow, pack};
 use crate::isa::Isa;
-use crate::tensor::matrix::{Aligned, LINE, MatMut, MatRef};
+use crate::tensor::matrix::{LINE, MatMut, MatRef};
 
 /// Columns of B that are packed at a time: whole tiles of three panels. Fewer would have each page of B visited for less,
 /// more are more room to be made and more of it out of the second-level cache.
@@ -79,16 +79,8 @@ fn in_place(
     let (k, n, c_stride) = (b.rows(), b.cols(), c.row_stride());
     let (a, a_stride, rows) = (a.data_from(rows.start, 0), a.row_stride(), rows.len());
     let add = matches!(output, Output::Accumulate);
-    if rows == 1 && n >= LINE && !add {
-        return isa.dispatch(LoneRow {
-            a: &a[..k],
-            b: b.data(),
-            b_stride: b.row_stride(),
-            c: &mut c.data()[..n],
-            add,
-        });
-    }
-    let whole = n / LINE * LINE;
+    // Fewer rows than a tile has are `few_rows` for all columns, more for what is left of them.
+    let whole = if rows < FEW { 0 } else { n / LINE * LINE };
     if whole > 0 {
         isa.dispatch(InPlace {
             a,
@@ -105,20 +97,17 @@ fn in_place(
         });
     }
     if whole < n {
-        let mut lines = Aligned::zeroed(k * LINE);
-        let lines = lines.as_chunks_mut().0;
-        pack::pack_into(Operand::Plain(*b), 0..k, whole..n, lines);
-        isa.dispatch(RowsByPanels {
+        isa.dispatch(FewRows {
             a,
             a_stride,
             rows,
-            segments: &[Segment { len: k, lines }],
+            steps: k,
+            b: &b.data()[whole..],
+            b_stride: b.row_stride(),
             c: &mut c.data()[whole..],
             c_stride,
             n: n - whole,
-            padded: false,
             add,
-            epilogue: Epilogue::default(),
         });
     }
 }

@@ -1,10 +1,10 @@
-//! C = A B with the rows of B read where they lie, 16 NP columns of each at a time: for a few rows of A, a matrix times a
-//! vector or nearly; for a small B; and for the first rows of any product, which pack B as they go.
+//! C = A B with the rows of B read where they lie, 16 NP columns of each at a time: for a small B, and for
+//! the first rows of any product, which pack B as they go.
 
 use pulp::{Simd, WithSimd};
 
 use super::blocking::KB;
-use super::lone_row::LoneRow;
+use super::few_rows::FewRows;
 use super::macrokernel::{groups, tiles};
 use super::microkernel;
 use crate::isa::apart;
@@ -60,15 +60,20 @@ impl InPlace<'_> {
         }
         for (i, size) in tiles(self.rows, MR) {
             if size == 1 {
-                let lone = LoneRow {
-                    a: &self.a[i * self.a_stride..][..self.steps],
+                let left = FewRows {
+                    a: &self.a[i * self.a_stride..],
+                    a_stride: self.a_stride,
+                    rows: self.rows - i,
+                    steps: self.steps,
                     b: self.b,
                     b_stride: self.b_stride,
-                    c: &mut self.c[i * self.c_stride..][..self.panels * LINE],
+                    c: &mut self.c[i * self.c_stride..],
+                    c_stride: self.c_stride,
+                    n: self.panels * LINE,
                     add: self.add,
                 };
-                apart(simd, lone);
-                continue;
+                apart(simd, left);
+                break;
             }
             for pc in (0..self.steps).step_by(KB) {
                 if size == MR {

@@ -1,0 +1,205 @@
+//! C = A B for a few rows of A, or a few columns of B, with the rows of B read where they lie, some lines of each at a time.
+//! B passes by once or twice, and how fast is most of what counts.
+//!
+//! A line may end in what is past the columns: whatever lies there is multiplied, and forgotten. And a tile may have its
+//! last row of A more than once.
+
+use pulp::{Simd, WithSimd};
+
+use super::blocking::KB;
+use super::microkernel::{keep, line};
+use crate::isa::apart;
+use crate::tensor::LINE;
+
+/// C = A B, or C += A B.
+#[derive(Debug)]
+pub(super) struct FewRows<'a> {
+    /// Rows of A, `a_stride` apart, and how many, and of how many numbers.
+    pub(super) a: &'a [f32],
+    pub(super) a_stride: usize,
+    pub(super) rows: usize,
+    pub(super) steps: usize,
+    /// Rows of B, `b_stride` apart: as many as there are steps.
+    pub(super) b: &'a [f32],
+    pub(super) b_stride: usize,
+    /// Rows of C, `c_stride` apart, and how many columns.
+    pub(super) c: &'a mut [f32],
+    pub(super) c_stride: usize,
+    pub(super) n: usize,
+    pub(super) add: bool,
+}
+
+impl WithSimd for FewRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // Lines for 8, 4, 2 rows and 1: as many chains of multiply-adds as there are registers for. The longer a piece of
+        // each row of B, the sooner is the next foreseen.
+        match S::F32_LANES {
+            16 => self.run::<S, 1, 2, 4, 8, 16>(simd),
+            8 => self.run::<S, 2, 0, 1, 2, 4>(simd),
+            4 => self.run::<S, 4, 0, 1, 2, 4>(simd),
+            _ => self.run::<S, 16, 0, 0, 0, 1>(simd),
+        }
+    }
+}
+
+impl FewRows<'_> {
+    #[inline(always)]
+    fn run<
+        S: Simd,
+        const PV: usize,
+        const OF_8: usize,
+        const OF_4: usize,
+        const OF_2: usize,
+        const OF_1: usize,
+    >(
+        mut self,
+        simd: S,
+    ) {
+        let mut i = 0;
+        while i < self.rows {
+            let left = self.rows - i;
+            i += if const { OF_8 > 0 } && left > 4 {
+                self.strip::<S, PV, 8, OF_8>(simd, i)
+            } else if const { OF_4 > 0 } && left > 2 {
+                self.strip::<S, PV, 4, OF_4>(simd, i)
+            } else if const { OF_2 > 0 } && left > 1 {
+                self.strip::<S, PV, 2, OF_2>(simd, i)
+            } else {
+                self.strip::<S, PV, 1, OF_1>(simd, i)
+            };
+        }
+    }
+
+    /// MR rows of C from `i` on, or as many as there are; gives MR.
+    #[inline(always)]
+    fn strip<S: Simd, const PV: usize, const MR: usize, const MOST: usize>(
+        &mut self,
+        simd: S,
+        i: usize,
+    ) -> usize {
+        let mut j = 0;
+        while j < self.n {
+            let left = self.n - j;
+            // At least half of what is read is of use, but for a rest.
+            j += if const { MOST >= 16 } && left > 8 * LINE {
+                self.tile::<S, PV, MR, 16>(simd, i, j)
+            } else if const { MOST >= 8 } && left > 4 * LINE {
+                self.tile::<S, PV, MR, 8>(simd, i, j)
+            } else if const { MOST >= 4 } && left > 2 * LINE {
+                self.tile::<S, PV, MR, 4>(simd, i, j)
+            } else if const { MOST >= 2 } && left > LINE {
+                self.tile::<S, PV, MR, 2>(simd, i, j)
+            } else {
+                self.tile::<S, PV, MR, 1>(simd, i, j)
+            };
+        }
+        MR
+    }
+
+    /// NP lines of these rows from column `j` on; gives how many columns that are.
+    #[inline(always)]
+    fn tile<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
+        &mut self,
+        simd: S,
+        i: usize,
+        j: usize,
+    ) -> usize {
+        for pc in (0..self.steps).step_by(KB) {
+            let block = FewRows {
+                a: &self.a[i * self.a_stride + pc..],
+                rows: MR.min(self.rows - i),
+                steps: KB.min(self.steps - pc),
+                b: &self.b[pc * self.b_stride + j..],
+                c: &mut self.c[i * self.c_stride + j..],
+                n: (NP * LINE).min(self.n - j),
+                add: self.add || pc > 0,
+                ..*self
+            };
+            // A function of its own, which has registers for all that says where a row of B begins: that must not wait
+            // behind the loads of rows before.
+            apart(simd, Tile::<'_, PV, MR, NP>(block));
+        }
+        NP * LINE
+    }
+}
+
+/// At most MR rows by NP lines, and a block of steps.
+struct Tile<'a, const PV: usize, const MR: usize, const NP: usize>(FewRows<'a>);
+
+impl<const PV: usize, const MR: usize, const NP: usize> WithSimd for Tile<'_, PV, MR, NP> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let FewRows {
+            a,
+            a_stride,
+            rows,
+            steps,
+            b,
+            b_stride,
+            c,
+            c_stride,
+            n,
+            add,
+        } = self.0;
+        let mut from: [&[f32]; MR] = [&[]; MR];
+        for r in 0..MR {
+            from[r] = &a[r.min(rows - 1) * a_stride..][..steps];
+        }
+        let mut sum = [[[simd.splat_f32s(0.0); PV]; NP]; MR];
+        let whole = (b.len() + b_stride).saturating_sub(NP * LINE) / b_stride;
+        let whole = whole.min(steps);
+        for p in 0..whole {
+            let mut x = [0.0; MR];
+            for r in 0..MR {
+                x[r] = from[r][p];
+            }
+            let row = &b[p * b_stride..][..NP * LINE];
+            step(simd, x, row.as_chunks().0, &mut sum);
+        }
+        // B may end with the last row, or soon after the last ones.
+        for p in whole..steps {
+            let mut lines = [[0.0; LINE]; NP];
+            lines.as_flattened_mut()[..n].copy_from_slice(&b[p * b_stride..][..n]);
+            let mut x = [0.0; MR];
+            for r in 0..MR {
+                x[r] = from[r][p];
+            }
+            step(simd, x, &lines, &mut sum);
+        }
+        let mut lines = [[[0.0; LINE]; NP]; MR];
+        for r in 0..MR {
+            for q in 0..NP {
+                keep::<S, PV>(simd, sum[r][q], &mut lines[r][q]);
+            }
+        }
+        for (r, lines) in lines.iter().enumerate().take(rows) {
+            for (c, x) in c[r * c_stride..][..n].iter_mut().zip(lines.as_flattened()) {
+                *c = if add { *c } else { 0.0 } + x;
+            }
+        }
+    }
+}
+
+/// sum\[r\] += a\[r\] b, fused.
+#[inline(always)]
+fn step<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
+    simd: S,
+    a: [f32; MR],
+    b: &[[f32; LINE]],
+    sum: &mut [[[S::f32s; PV]; NP]; MR],
+) {
+    for q in 0..NP {
+        let b = line::<S, PV>(&b[q]);
+        for r in 0..MR {
+            let x = simd.splat_f32s(a[r]);
+            for v in 0..PV {
+                sum[r][q][v] = simd.mul_add_f32s(x, b[v], sum[r][q][v]);
+            }
+        }
+    }
+}
