@@ -34,13 +34,13 @@ impl WithSimd for FewRows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Lines for 8, 4, 2 rows and 1: as many chains of multiply-adds as there are registers for. The longer a piece of
-        // each row of B, the sooner is the next foreseen.
+        // How many rows are many, and lines for those, 4, 2 and 1: as many chains of multiply-adds as there are registers
+        // for. The longer a piece of each row of B, the sooner is the next foreseen.
         match S::F32_LANES {
-            16 => self.run::<S, 1, 2, 4, 8, 16>(simd),
-            8 => self.run::<S, 2, 0, 1, 2, 4>(simd),
-            4 => self.run::<S, 4, 0, 1, 2, 4>(simd),
-            _ => self.run::<S, 16, 0, 0, 0, 1>(simd),
+            16 => self.run::<S, 1, 8, 2, 4, 8, 16>(simd),
+            8 => self.run::<S, 2, 6, 1, 1, 2, 4>(simd),
+            4 => self.run::<S, 4, 6, 1, 1, 2, 4>(simd),
+            _ => self.run::<S, 16, 1, 0, 0, 0, 1>(simd),
         }
     }
 }
@@ -50,7 +50,8 @@ impl FewRows<'_> {
     fn run<
         S: Simd,
         const PV: usize,
-        const OF_8: usize,
+        const MANY: usize,
+        const OF_MANY: usize,
         const OF_4: usize,
         const OF_2: usize,
         const OF_1: usize,
@@ -61,8 +62,8 @@ impl FewRows<'_> {
         let mut i = 0;
         while i < self.rows {
             let left = self.rows - i;
-            i += if const { OF_8 > 0 } && left > 4 {
-                self.strip::<S, PV, 8, OF_8>(simd, i)
+            i += if const { OF_MANY > 0 } && left > 4 {
+                self.strip::<S, PV, MANY, OF_MANY>(simd, i)
             } else if const { OF_4 > 0 } && left > 2 {
                 self.strip::<S, PV, 4, OF_4>(simd, i)
             } else if const { OF_2 > 0 } && left > 1 {
