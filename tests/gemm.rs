@@ -60,6 +60,8 @@ fn every_edge_of_the_blocks_of_the_reduction() {
 fn wide_outputs_and_long_reductions_together() {
     check_everywhere([50, 300, 530]);
     check_everywhere([200, 130, 20]);
+    // Rows so few that B is read where it lies though it is not near.
+    check_everywhere([21, 570, 530]);
     // So large that A is brought near, on one thread and by several; more columns than are packed at a time.
     check_everywhere([261, 517, 30]);
     check_everywhere([260, 2055, 9]);

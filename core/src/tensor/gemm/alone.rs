@@ -33,6 +33,9 @@ const NEAR_ROWS: usize = 96;
 /// pay.
 pub(super) const FEW: usize = 8;
 
+/// Up to this many, it is while it is in a part of the third-level cache.
+const SOME: usize = 24;
+
 /// Some rows of C = A B in one of the forms of [`Output`], which are all of this C. (Inline, and the operands handed on
 /// where they are: a copy of what was just written in smaller parts takes as long as a small product.)
 #[inline(always)]
@@ -53,13 +56,21 @@ pub(super) fn multiply(
         // Done.
     } else if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
         && b.rows() > 0
-        && (rows.len() <= FEW || stays_near(b.rows(), b.row_stride()))
+        && is_read_in_place(rows.len(), b)
     {
         in_place(isa, (a, rows), b, c, output);
     } else {
         by_blocks(isa, (*a, rows), *b, c, output);
     }
     activate(isa, c, output);
+}
+
+/// Whether it would not pay to pack B for so many rows of A.
+fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
+    let size = size_of::<f32>() * b.rows() * b.row_stride();
+    rows <= FEW
+        || rows <= SOME && size <= Caches::of_this_machine().l3 / 8
+        || stays_near(b.rows(), b.row_stride())
 }
 
 /// Whether a B of k rows, n apart, stays in the second-level cache as it lies, so that packing would not pay.
