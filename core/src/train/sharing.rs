@@ -108,8 +108,8 @@ impl Sharing {
 }
 
 /// What the last thread gets of all layers but the first, where it is also handed sums: to go on from a number that comes
-/// from another core takes about as long as the step of one and a half weights. It gets whole layers where that can be: who has a
-/// layer's weights reads what comes from its inputs in all rows.
+/// from another core takes about as long as the step of one and a half weights. It gets whole layers where that can be: who
+/// has a layer's weights reads what comes from its inputs in all rows.
 fn last(network: &Network, rows: usize, threads: usize) -> (usize, f64) {
     let (first, others) = (&network.layers()[0], &network.layers()[1..]);
     let weights = others.iter().map(|l| (l.inputs() * l.outputs()) as f64);

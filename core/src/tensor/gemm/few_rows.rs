@@ -7,7 +7,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::blocking::KB;
-use super::microkernel::{keep, line};
+use super::microkernel::{keep, line, step, zeros};
 use crate::isa::apart;
 use crate::tensor::LINE;
 
@@ -147,30 +147,33 @@ impl<const PV: usize, const MR: usize, const NP: usize> WithSimd for Tile<'_, PV
             n,
             add,
         } = self.0;
-        let mut from: [&[f32]; MR] = [&[]; MR];
-        for r in 0..MR {
-            from[r] = &a[r.min(rows - 1) * a_stride..][..steps];
-        }
-        let mut sum = [[[simd.splat_f32s(0.0); PV]; NP]; MR];
         let whole = (b.len() + b_stride).saturating_sub(NP * LINE) / b_stride;
         let whole = whole.min(steps);
+        // One length for all: told here, so that no index is checked below.
+        let (mut from, mut rest): ([&[f32]; MR], [&[f32]; MR]) = ([&[]; MR], [&[]; MR]);
+        for r in 0..MR {
+            (from[r], rest[r]) = a[r.min(rows - 1) * a_stride..][..steps].split_at(whole);
+        }
+        let mut sum = zeros::<S, MR, NP, PV>(simd);
         for p in 0..whole {
-            let mut x = [0.0; MR];
-            for r in 0..MR {
-                x[r] = from[r][p];
-            }
             let row = &b[p * b_stride..][..NP * LINE];
-            step(simd, x, row.as_chunks().0, &mut sum);
+            step(
+                simd,
+                numbers(&from, p),
+                vectors::<S, NP, PV>(simd, row.as_chunks().0),
+                &mut sum,
+            );
         }
         // B may end with the last row, or soon after the last ones.
-        for p in whole..steps {
+        for p in 0..steps - whole {
             let mut lines = [[0.0; LINE]; NP];
-            lines.as_flattened_mut()[..n].copy_from_slice(&b[p * b_stride..][..n]);
-            let mut x = [0.0; MR];
-            for r in 0..MR {
-                x[r] = from[r][p];
-            }
-            step(simd, x, &lines, &mut sum);
+            lines.as_flattened_mut()[..n].copy_from_slice(&b[(whole + p) * b_stride..][..n]);
+            step(
+                simd,
+                numbers(&rest, p),
+                vectors::<S, NP, PV>(simd, &lines),
+                &mut sum,
+            );
         }
         let mut lines = [[[0.0; LINE]; NP]; MR];
         for r in 0..MR {
@@ -186,21 +189,25 @@ impl<const PV: usize, const MR: usize, const NP: usize> WithSimd for Tile<'_, PV
     }
 }
 
-/// sum\[r\] += a\[r\] b, fused.
+/// Number p of each row.
 #[inline(always)]
-fn step<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
-    simd: S,
-    a: [f32; MR],
-    b: &[[f32; LINE]],
-    sum: &mut [[[S::f32s; PV]; NP]; MR],
-) {
-    for q in 0..NP {
-        let b = line::<S, PV>(&b[q]);
-        for r in 0..MR {
-            let x = simd.splat_f32s(a[r]);
-            for v in 0..PV {
-                sum[r][q][v] = simd.mul_add_f32s(x, b[v], sum[r][q][v]);
-            }
-        }
+fn numbers<const MR: usize>(rows: &[&[f32]; MR], p: usize) -> [f32; MR] {
+    let mut x = [0.0; MR];
+    for r in 0..MR {
+        x[r] = rows[r][p];
     }
+    x
+}
+
+/// The vectors of each line.
+#[inline(always)]
+fn vectors<S: Simd, const NP: usize, const PV: usize>(
+    simd: S,
+    lines: &[[f32; LINE]],
+) -> [[S::f32s; PV]; NP] {
+    let mut b = [[simd.splat_f32s(0.0); PV]; NP];
+    for q in 0..NP {
+        b[q] = line::<S, PV>(&lines[q]);
+    }
+    b
 }

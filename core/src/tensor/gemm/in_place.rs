@@ -1,5 +1,5 @@
-//! C = A B with the rows of B read where they lie, 16 NP columns of each at a time: for a small B, and for
-//! the first rows of any product, which pack B as they go.
+//! C = A B with the rows of B read where they lie, 16 NP columns of each at a time: for a small B, and for the
+//! first rows of any product, which pack B as they go.
 
 use pulp::{Simd, WithSimd};
 

@@ -67,7 +67,7 @@ fn lines<S: Simd, const NP: usize, const PV: usize>(
 
 /// acc\[i\] += a\[i\] b, fused.
 #[inline(always)]
-fn step<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
+pub(super) fn step<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     simd: S,
     a: [f32; MR],
     b: [[S::f32s; PV]; NP],
