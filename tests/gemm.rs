@@ -100,6 +100,37 @@ fn few_columns_of_many_rows() {
 }
 
 #[test]
+fn zeros_have_the_signs_of_their_sums() {
+    // Products so small that they round to a zero of either sign, added to zeros of either sign.
+    let mut rng = Rng::new(4);
+    let mut tiny = |len: usize| -> Vec<f32> {
+        let choice = rng.small_integers(len, 2);
+        choice
+            .iter()
+            .map(|x| [-1e-25, -0.0, 0.0, 1e-25, 2e-25][(x + 2.0) as usize])
+            .collect()
+    };
+    for [m, n] in [
+        [1, 64],
+        [5, 20],
+        [21, 33],
+        [40, 6],
+        [41, 10],
+        [40, 9],
+        [60, 50],
+        [200, 300],
+    ] {
+        for form in FORMS {
+            let case = Case::new([m, n, 4], form, 0, &mut tiny);
+            for isa in Isa::available() {
+                case.check(isa, 1, Output::Overwrite, &case.chain(false));
+                case.check(isa, 1, Output::Accumulate, &case.chain(true));
+            }
+        }
+    }
+}
+
+#[test]
 fn integers_and_powers_of_two_are_exact() {
     let mut rng = Rng::new(2);
     for shape in [[64, 48, 600], [33, 17, 1500]] {

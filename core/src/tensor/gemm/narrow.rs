@@ -10,6 +10,8 @@
 //! Four quarters of a vector are put together as they are loaded, which leaves a transposition of four by four within
 //! each quarter: shuffles that run beside the multiply-adds.
 
+mod store;
+
 use std::hint::black_box;
 use std::ops::Range;
 
@@ -20,15 +22,13 @@ use super::{Operand, pack};
 use crate::isa::{Isa, prefetch};
 use crate::tensor::matrix::{LINE, MatMut, MatRef};
 use crate::tensor::turn::{FOUR, quarters, turned};
+use store::{place, store};
 
 /// Columns of the wider form: as many as leave registers to turn A in.
 const WIDE: usize = 10;
 
 /// Columns of the narrower one.
 const SLIM: usize = 6;
-
-/// Most columns, in fours.
-const FOURS: usize = WIDE.div_ceil(FOUR);
 
 /// C = A B, or C += A B, if B has so few columns and A as many rows as fill a tile: whether it is done.
 pub(super) fn multiply(
@@ -67,7 +67,7 @@ fn of_columns<const N: usize>(
         &room[..]
     };
     let (a_stride, c_stride) = (a.row_stride(), c.row_stride());
-    isa.dispatch(Narrow::<N> {
+    let mut narrow = Narrow::<N> {
         a: a.data_from(rows.start, 0),
         a_stride,
         rows: rows.len(),
@@ -76,8 +76,15 @@ fn of_columns<const N: usize>(
         c_stride,
         n: b.cols(),
         add,
+        tile: &mut [],
         far: rows.len() * a_stride * size_of::<f32>() > Caches::of_this_machine().l3 / 2,
-    })
+    };
+    if narrow.is_like_tiles(add || b.rows() > KB) {
+        return isa.dispatch(narrow);
+    }
+    let mut tile = [[0.0; N]; 2 * LINE];
+    narrow.tile = &mut tile;
+    isa.dispatch(narrow)
 }
 
 /// C = A B, or C += A B, by tiles of N columns.
@@ -93,6 +100,8 @@ struct Narrow<'a, const N: usize> {
     c_stride: usize,
     n: usize,
     add: bool,
+    /// Room for the rows of a tile that cannot be put into C as they are.
+    tile: &'a mut [[f32; N]],
     /// Whether A is asked for before it is read.
     far: bool,
 }
@@ -120,6 +129,12 @@ impl<const N: usize> WithSimd for Narrow<'_, N> {
     reason = "counted loops are unrolled, which leaves arrays of vectors in registers"
 )]
 impl<const N: usize> Narrow<'_, N> {
+    /// Whether rows of a tile can be stored as those of C, to which they are added or not.
+    #[inline(always)]
+    fn is_like_tiles(&self, add: bool) -> bool {
+        [self.c_stride, self.n] == [N; 2] && !add
+    }
+
     #[inline(always)]
     fn run<S: Simd, const V: usize>(mut self, simd: S) -> bool {
         let (tile, rows) = (V * S::F32_LANES, self.rows);
@@ -149,7 +164,8 @@ impl<const N: usize> Narrow<'_, N> {
             }
             for first in (0..rows).step_by(tile) {
                 let (i, next) = (begin(first), begin(first + tile));
-                self.tile::<S, V>(simd, &fourths, (i, first - i, next), steps.clone(), &mut x);
+                let rows = (i, first - i, next);
+                self.tile::<S, V>(simd, &fourths, rows, steps.clone(), &mut x);
             }
         }
         true
@@ -187,74 +203,31 @@ impl<const N: usize> Narrow<'_, N> {
             step(simd, x, b_left, &mut acc);
         }
         let add = self.add || pc > 0;
-        if self.n == N && done == 0 && !add {
-            // No loop, which would have the sums in memory.
-            self.store(simd, &acc[0], i);
-            if const { V > 1 } {
-                self.store(simd, &acc[V - 1], i + S::F32_LANES);
-            }
+        // (Rows that are done are then written once more.)
+        let in_place = self.is_like_tiles(add);
+        let rows = if in_place {
+            &mut self.c.as_chunks_mut().0[i..]
         } else {
-            let mut lines = [[[0.0; LINE]; N]; V];
-            for v in 0..V {
-                for j in 0..N {
-                    S::as_mut_simd_f32s(&mut lines[v][j]).0[0] = acc[v][j];
-                }
-            }
+            &mut self.tile[..]
+        };
+        let (rows, more) = rows[..V * S::F32_LANES].split_at_mut(S::F32_LANES);
+        // Added to zero, no zero stays negative; where C is added to, that is for C to say.
+        let zero = simd.splat_f32s(if add { -0.0 } else { 0.0 });
+        // No loop, which would have the sums in memory.
+        store(simd, zero, &acc[0], rows);
+        if const { V > 1 } {
+            store(simd, zero, &acc[V - 1], more);
+        }
+        if !in_place {
             let rows = done..V * S::F32_LANES;
             let c = &mut self.c[i * self.c_stride..];
-            let shape = (self.c_stride, self.n);
-            store_some(lines.as_flattened(), (N, S::F32_LANES), rows, c, shape, add);
-        }
-    }
-
-    /// As many rows of C as there are lanes, from `i` on, over what it holds.
-    #[inline(always)]
-    fn store<S: Simd>(&mut self, simd: S, acc: &[S::f32s; N], i: usize) {
-        let zero = simd.splat_f32s(0.0);
-        let mut fours = [[zero; FOUR]; FOURS];
-        for j in 0..N {
-            fours[j / FOUR][j % FOUR] = simd.add_f32s(zero, acc[j]);
-        }
-        for g in 0..FOURS {
-            fours[g] = simd.interleave_shfl_f32s(fours[g]);
-        }
-        let mut c = &mut self.c[i * self.c_stride..];
-        for l in 0..S::F32_LANES / FOUR {
-            for q in 0..FOUR {
-                let last = l == S::F32_LANES / FOUR - 1 && q == FOUR - 1;
-                let (row, below) = if last {
-                    (std::mem::take(&mut c), &mut [][..])
-                } else {
-                    std::mem::take(&mut c).split_at_mut(self.c_stride)
-                };
-                let row = &mut row[..N];
-                c = below;
-                for g in 0..N.div_ceil(FOUR) {
-                    let mut line = [[0.0; FOUR]; LINE / FOUR];
-                    S::as_mut_simd_f32s(line.as_flattened_mut()).0[0] = fours[g][q];
-                    let width = FOUR.min(N - g * FOUR);
-                    row[g * FOUR..][..width].copy_from_slice(&line[l][..width]);
-                }
-            }
-        }
-    }
-}
-
-/// Rows of a tile of which C has not all columns, or to which they are added: `lines` holds as many rows as there are
-/// lanes of each column, then those of the next vector.
-#[inline(never)]
-fn store_some(
-    lines: &[[f32; LINE]],
-    (columns, lanes): (usize, usize),
-    rows: Range<usize>,
-    c: &mut [f32],
-    (stride, n): (usize, usize),
-    add: bool,
-) {
-    for r in rows {
-        let lines = &lines[r / lanes * columns..][..columns];
-        for (c, line) in c[r * stride..][..n].iter_mut().zip(lines) {
-            *c = if add { *c } else { 0.0 } + line[r % lanes];
+            place(
+                &self.tile[rows.clone()],
+                rows.start,
+                c,
+                (self.c_stride, self.n),
+                add,
+            );
         }
     }
 }
@@ -309,8 +282,8 @@ fn fours<S: Simd, const N: usize, const V: usize>(
     (*acc, *first) = (sum, x);
 }
 
-/// Step s of the four in `x`, and then some of the rows of those that come next: in one lump they would keep the
-/// multiply-adds waiting.
+/// Step s of the four in `x`, and then the rows of those that come next that are fourth rows from the s-th: in one lump
+/// they would keep the multiply-adds waiting.
 #[inline(always)]
 fn step_and_turn<S: Simd, const N: usize, const V: usize>(
     simd: S,
@@ -322,12 +295,9 @@ fn step_and_turn<S: Simd, const N: usize, const V: usize>(
     coming: &mut [[S::f32s; FOUR]; V],
 ) {
     step(simd, core::array::from_fn(|v| x[v][s]), &b4[s], sum);
-    let (v, half) = (s / 2, s % 2);
-    if v < V {
-        for q in [2 * half, 2 * half + 1] {
-            coming[v][q] = quarters(simd, |l| &fourths[v][l][at + q * stride..][..FOUR]);
-        }
-        if half == 1 {
+    for v in 0..V {
+        coming[v][s] = quarters(simd, |l| &fourths[v][l][at + s * stride..][..FOUR]);
+        if s == 3 {
             coming[v] = simd.deinterleave_shfl_f32s(coming[v]);
         }
     }
