@@ -79,7 +79,7 @@ fn of_columns<const N: usize>(
         tile: &mut [],
         far: rows.len() * a_stride * size_of::<f32>() > Caches::of_this_machine().l3 / 2,
     };
-    if narrow.is_like_tiles(add || b.rows() > KB) {
+    if narrow.takes_tiles(add || b.rows() > KB) {
         return isa.dispatch(narrow);
     }
     let mut tile = [[0.0; N]; 2 * LINE];
@@ -129,10 +129,10 @@ impl<const N: usize> WithSimd for Narrow<'_, N> {
     reason = "counted loops are unrolled, which leaves arrays of vectors in registers"
 )]
 impl<const N: usize> Narrow<'_, N> {
-    /// Whether rows of a tile can be stored as those of C, to which they are added or not.
+    /// Whether rows of a tile can be put into C at once, added to it or not.
     #[inline(always)]
-    fn is_like_tiles(&self, add: bool) -> bool {
-        [self.c_stride, self.n] == [N; 2] && !add
+    fn takes_tiles(&self, add: bool) -> bool {
+        self.n == N && !add
     }
 
     #[inline(always)]
@@ -204,30 +204,25 @@ impl<const N: usize> Narrow<'_, N> {
         }
         let add = self.add || pc > 0;
         // (Rows that are done are then written once more.)
-        let in_place = self.is_like_tiles(add);
-        let rows = if in_place {
-            &mut self.c.as_chunks_mut().0[i..]
+        let in_place = self.takes_tiles(add);
+        let (rows, row_stride) = if in_place {
+            (&mut self.c[i * self.c_stride..], self.c_stride)
         } else {
-            &mut self.tile[..]
+            (self.tile.as_flattened_mut(), N)
         };
-        let (rows, more) = rows[..V * S::F32_LANES].split_at_mut(S::F32_LANES);
         // Added to zero, no zero stays negative; where C is added to, that is for C to say.
         let zero = simd.splat_f32s(if add { -0.0 } else { 0.0 });
-        // No loop, which would have the sums in memory.
-        store(simd, zero, &acc[0], rows);
-        if const { V > 1 } {
-            store(simd, zero, &acc[V - 1], more);
+        if row_stride == N {
+            // Known to the compiler, it costs nothing.
+            store(simd, zero, &acc, &mut rows[..V * S::F32_LANES * N], N);
+        } else {
+            store(simd, zero, &acc, rows, row_stride);
         }
         if !in_place {
             let rows = done..V * S::F32_LANES;
             let c = &mut self.c[i * self.c_stride..];
-            place(
-                &self.tile[rows.clone()],
-                rows.start,
-                c,
-                (self.c_stride, self.n),
-                add,
-            );
+            let shape = (self.c_stride, self.n);
+            place(&self.tile[rows.clone()], rows.start, c, shape, add);
         }
     }
 }

@@ -6,19 +6,36 @@ use super::WIDE;
 use crate::tensor::matrix::LINE;
 use crate::tensor::turn::FOUR;
 
-/// As many rows as there are lanes, added to such a zero: fours of columns are transposed within each quarter of a vector,
-/// and two of them laid side by side, for a wider piece is stored as fast as a narrower one; the last two columns go by
-/// pairs.
+/// The rows of a tile, `stride` apart, each number added to such a zero.
+#[inline(always)]
+pub(super) fn store<S: Simd, const N: usize, const V: usize>(
+    simd: S,
+    zero: S::f32s,
+    acc: &[[S::f32s; N]; V],
+    rows: &mut [f32],
+    stride: usize,
+) {
+    // No loop, which would have the sums in memory.
+    store_some(simd, zero, &acc[0], rows, stride);
+    if const { V > 1 } {
+        let rows = &mut rows[S::F32_LANES * stride..];
+        store_some(simd, zero, &acc[V - 1], rows, stride);
+    }
+}
+
+/// As many rows as there are lanes: fours of columns are transposed within each quarter of a vector, and two of them laid
+/// side by side, for a wider piece is stored as fast as a narrower one; the last two columns go by pairs.
 #[expect(
     clippy::needless_range_loop,
     reason = "counted loops are unrolled, which leaves arrays of vectors in registers"
 )]
 #[inline(always)]
-pub(super) fn store<S: Simd, const N: usize>(
+fn store_some<S: Simd, const N: usize>(
     simd: S,
     zero: S::f32s,
     acc: &[S::f32s; N],
-    rows: &mut [[f32; N]],
+    mut rows: &mut [f32],
+    stride: usize,
 ) {
     let mut fours = [[zero; FOUR]; WIDE / FOUR];
     for g in 0..N / FOUR {
@@ -46,11 +63,18 @@ pub(super) fn store<S: Simd, const N: usize>(
             last[i % 2][i / FOUR * FOUR + h * 2 + i % FOUR / 2]
         });
     }
-    let rows = &mut rows[..S::F32_LANES];
     let across = side_by_side * FOUR;
     for l in 0..S::F32_LANES / FOUR {
         for q in 0..FOUR {
-            let row = &mut rows[l * FOUR + q];
+            let is_last = l == S::F32_LANES / FOUR - 1 && q == FOUR - 1;
+            let all = std::mem::take(&mut rows);
+            let (row, below) = if is_last {
+                (all, &mut [][..])
+            } else {
+                all.split_at_mut(stride)
+            };
+            let row = &mut row[..N];
+            rows = below;
             for first in (0..N / FOUR * FOUR).step_by(across) {
                 let at = l * across + first / across * S::F32_LANES;
                 let from = numbers::<S>(simd.add_f32s(zero, fours[at / S::F32_LANES][q]));
