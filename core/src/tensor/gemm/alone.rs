@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB};
+use super::blocking::{Caches, KB, stays_near};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::few_rows::FewRows;
@@ -71,11 +71,6 @@ fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
     rows <= FEW
         || rows <= SOME && size <= Caches::of_this_machine().l3 / 8
         || stays_near(b.rows(), b.row_stride())
-}
-
-/// Whether a B of k rows, n apart, stays in the second-level cache as it lies, so that packing would not pay.
-pub(super) fn stays_near(k: usize, n: usize) -> bool {
-    size_of::<f32>() * k * n <= Caches::of_this_machine().l2 / 2
 }
 
 /// Whole lines of columns from B as it lies, the columns left over from a packed panel.

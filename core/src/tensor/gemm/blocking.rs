@@ -94,6 +94,11 @@ pub(super) fn block_in_l2(caches: Caches, k: usize) -> (usize, usize) {
 /// Panels in the widest tile: others are slower, so a block is to have whole ones.
 const WIDEST: usize = 3;
 
+/// Whether a B of k rows, n apart, stays in the second-level cache as it lies, so that it can be read again and again.
+pub(super) fn stays_near(k: usize, n: usize) -> bool {
+    size_of::<f32>() * k * n <= Caches::of_this_machine().l2 / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Caches, block_in_l2, parse_size};

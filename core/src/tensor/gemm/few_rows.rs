@@ -6,7 +6,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::blocking::KB;
+use super::blocking::{KB, stays_near};
 use super::microkernel::{keep, line, step, zeros};
 use crate::isa::apart;
 use crate::tensor::LINE;
@@ -59,10 +59,17 @@ impl FewRows<'_> {
         mut self,
         simd: S,
     ) {
+        // What is left of many rows wastes less as 4 and 1 or 2, if a second pass over B is cheap.
+        let again = self.rows > 4 && self.n > LINE && stays_near(self.steps, self.b_stride);
+        let few = if again {
+            MANY.saturating_sub(2).max(4)
+        } else {
+            4
+        };
         let mut i = 0;
         while i < self.rows {
             let left = self.rows - i;
-            i += if const { OF_MANY > 0 } && left > 4 {
+            i += if const { OF_MANY > 0 } && left > few {
                 self.strip::<S, PV, MANY, OF_MANY>(simd, i)
             } else if const { OF_4 > 0 } && left > 2 {
                 self.strip::<S, PV, 4, OF_4>(simd, i)

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::across::{Across, Piece};
 use super::claims::Claims;
-use super::{Operand, Output, alone};
+use super::{Operand, Output, alone, blocking};
 use crate::isa::Isa;
 use crate::team::{self, Broken, Member};
 use crate::tensor::matrix::{LINE, MatMut, MatRef};
@@ -133,7 +133,7 @@ impl<'c> Product<'c> {
         let [m, k, n] = shape;
         let stride = c.row_stride();
         let threads = threads_that_pay(size, shape, MULTIPLY_ADDS_TO_WAKE_FOR);
-        let near = alone::stays_near(k, n);
+        let near = blocking::stays_near(k, n);
         let by_columns = threads > 1
             && m > 1
             && !near
