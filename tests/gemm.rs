@@ -71,6 +71,11 @@ fn wide_outputs_and_long_reductions_together() {
 fn small_right_sides_are_read_where_they_lie() {
     check_everywhere([61, 50, 130]);
     check_everywhere([41, 35, 700]);
+    // Four lines of columns, and what is left of tiles of 6 rows.
+    for m in [9, 14, 24, 45] {
+        check_everywhere([m, 64, 20]);
+        check_everywhere([m, 70, 515]);
+    }
 }
 
 #[test]
