@@ -8,7 +8,7 @@
 //! shapes, packing, threads and instruction sets cannot change a bit. The error of an element is at most
 //! (512 + k/512 + 2) 2^-24 sum |a| |b|.
 //!
-//! **How.** A register tile of MR rows of A by one to three panels of 16 columns of B runs down the reduction
+//! **How.** A register tile of MR rows of A by one to four panels of 16 columns of B runs down the reduction
 //! (`microkernel`). It reads B where it lies if that is near (`in_place`); else the first rows of A pack it into panels
 //! ([`Panels`]) as they go, for all others (`alone`). A B of up to ten columns has a tile of its own (`narrow`), and
 //! so has an A of few rows (`few_rows`). The loops round the tile keep each operand in the cache it should be read from
