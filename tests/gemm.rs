@@ -25,15 +25,19 @@ const COLS: [usize; 10] = [0, 1, 10, 15, 16, 17, 47, 48, 49, 129];
 const STEPS: [usize; 8] = [0, 1, 2, 7, 511, 512, 513, 1030];
 
 /// Overwriting and accumulating, on every instruction set.
+fn check_on_each_isa(case: &Case) {
+    let (fresh, added) = (case.chain(false), case.chain(true));
+    for isa in Isa::available() {
+        case.check(isa, 1, Output::Overwrite, &fresh);
+        case.check(isa, 1, Output::Accumulate, &added);
+    }
+}
+
+/// In every form, with gaps between rows and without.
 fn check_everywhere(shape: [usize; 3]) {
     for form in FORMS {
         for gap in [0, 5] {
-            let case = Case::uniform(shape, form, gap);
-            let (fresh, added) = (case.chain(false), case.chain(true));
-            for isa in Isa::available() {
-                case.check(isa, 1, Output::Overwrite, &fresh);
-                case.check(isa, 1, Output::Accumulate, &added);
-            }
+            check_on_each_isa(&Case::uniform(shape, form, gap));
         }
     }
 }
@@ -95,6 +99,22 @@ fn lone_rows() {
 }
 
 #[test]
+fn lone_rows_by_a_large_b_of_whole_lines() {
+    // Wherever in a line B begins; around the ends of the reduction's blocks.
+    for [n, k] in [[128, 784], [128, 1025], [128, 1536], [256, 511]] {
+        let mut rng = Rng::new(k as u64);
+        let mut case = Case::new([1, n, k], FORMS[0], 0, |len| rng.uniform(len, -1.0, 1.0));
+        for (row, column) in [(0, 3), (511, n - 1), (k - 1, n - 2)] {
+            case.b[row.min(k - 1) * n + column] = f32::INFINITY;
+        }
+        for begin in 0..LINE {
+            case.b_begins = Some(begin);
+            check_on_each_isa(&case);
+        }
+    }
+}
+
+#[test]
 fn few_columns_of_many_rows() {
     // Around the tiles of 6 and 10 columns, and of 8 and 32 rows; whole fours of steps and rests, one block and more.
     for n in [1, 5, 6, 7, 10, 11] {
@@ -126,11 +146,7 @@ fn zeros_have_the_signs_of_their_sums() {
         [200, 300],
     ] {
         for form in FORMS {
-            let case = Case::new([m, n, 4], form, 0, &mut tiny);
-            for isa in Isa::available() {
-                case.check(isa, 1, Output::Overwrite, &case.chain(false));
-                case.check(isa, 1, Output::Accumulate, &case.chain(true));
-            }
+            check_on_each_isa(&Case::new([m, n, 4], form, 0, &mut tiny));
         }
     }
 }

@@ -32,6 +32,7 @@ const SIDES: [Against; 2] = [Against::Front, Against::Back];
 const SHAPES: [[usize; 3]; 14] = [
     [1, 1, 1],
     [1, 10, 784],
+    [1, 128, 784],
     [1, 100, 9],
     [1, 250, 513],
     [3, 16, 2],

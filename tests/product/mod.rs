@@ -2,7 +2,7 @@
 
 use mlp_core::Isa;
 use mlp_core::tensor::gemm::{Operand, Output, gemm};
-use mlp_core::tensor::{MatMut, MatRef, Matrix};
+use mlp_core::tensor::{LINE, MatMut, MatRef, Matrix};
 use oracle::gemm::gemm_chain;
 use oracle::rng::Rng;
 use oracle::ulp::all_same;
@@ -13,6 +13,8 @@ const SENTINEL: f32 = 12345.0;
 /// A rows x cols matrix whose rows are `gap` further apart than they are long, NaN lying between.
 struct Stored {
     data: Vec<f32>,
+    /// Where in `data` it begins.
+    begin: usize,
     rows: usize,
     cols: usize,
     gap: usize,
@@ -41,14 +43,29 @@ impl Stored {
         }
         Self {
             data,
+            begin: 0,
             rows: height,
             cols: width,
             gap,
         }
     }
 
+    /// So stored that it begins with number `at` of a line of memory, NaN lying before.
+    fn beginning(self, at: usize) -> Self {
+        let mut data = vec![f32::NAN; self.data.len() + 2 * LINE];
+        let begin = data.as_ptr().align_offset(size_of::<[f32; LINE]>()) + at;
+        data[begin..][..self.data.len()].copy_from_slice(&self.data);
+        data.truncate(begin + self.data.len());
+        Self {
+            data,
+            begin,
+            ..self
+        }
+    }
+
     fn operand(&self, transposed: bool) -> Operand<'_> {
-        let view = MatRef::new(&self.data, self.rows, self.cols, self.cols + self.gap);
+        let data = &self.data[self.begin..];
+        let view = MatRef::new(data, self.rows, self.cols, self.cols + self.gap);
         if transposed {
             Operand::Transposed(view)
         } else {
@@ -68,6 +85,8 @@ pub(crate) struct Case {
     pub(crate) bias: Vec<f32>,
     form: (bool, bool),
     gap: usize,
+    /// With which number of a line of memory B begins, if it matters.
+    pub(crate) b_begins: Option<usize>,
 }
 
 impl Case {
@@ -86,6 +105,7 @@ impl Case {
             bias: fill(n),
             form,
             gap,
+            b_begins: None,
         }
     }
 
@@ -111,7 +131,10 @@ impl Case {
     pub(crate) fn run(&self, isa: Isa, threads: usize, output: Output<'_>) -> Vec<f32> {
         let [m, n, k] = self.shape;
         let a = Stored::new(&self.a, m, k, self.form.0, self.gap);
-        let b = Stored::new(&self.b, k, n, self.form.1, self.gap);
+        let mut b = Stored::new(&self.b, k, n, self.form.1, self.gap);
+        if let Some(at) = self.b_begins {
+            b = b.beginning(at);
+        }
         let (a, b) = (a.operand(self.form.0), b.operand(self.form.1));
         // What is overwritten must not be read.
         let old = |at: usize| match output {

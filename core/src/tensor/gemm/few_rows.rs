@@ -1,12 +1,16 @@
 //! C = A B for a few rows of A, or a few columns of B, with the rows of B read where they lie, some lines of each at a time.
-//! B passes by once or twice, and how fast is most of what counts.
+//! B passes by once or twice, and how fast is most of what counts: so a lone row has a loop of its own where B is large and
+//! without gaps (`contiguous`).
 //!
 //! A line may end in what is past the columns: whatever lies there is multiplied, and forgotten. And a tile may have its
 //! last row of A more than once.
 
+mod contiguous;
+
 use pulp::{Simd, WithSimd};
 
-use super::blocking::{KB, stays_near};
+use self::contiguous::Contiguous;
+use super::blocking::{KB, passes_by, stays_near};
 use super::microkernel::{keep, line, step, zeros};
 use crate::isa::apart;
 use crate::tensor::LINE;
@@ -115,6 +119,10 @@ impl FewRows<'_> {
         i: usize,
         j: usize,
     ) -> usize {
+        let by_lines = const { MR == 1 && NP >= 8 }
+            && self.n == NP * LINE
+            && self.b_stride == self.n
+            && passes_by(self.steps, self.n);
         for pc in (0..self.steps).step_by(KB) {
             let block = FewRows {
                 a: &self.a[i * self.a_stride + pc..],
@@ -128,7 +136,21 @@ impl FewRows<'_> {
             };
             // A function of its own, which has registers for all that says where a row of B begins: that must not wait
             // behind the loads of rows before.
-            apart(simd, Tile::<'_, PV, MR, NP>(block));
+            if by_lines {
+                let FewRows {
+                    a,
+                    steps,
+                    b,
+                    c,
+                    n,
+                    add,
+                    ..
+                } = block;
+                let (a, c) = (&a[..steps], &mut c[..n]);
+                apart(simd, Contiguous::<'_, PV, NP> { a, b, c, add });
+            } else {
+                apart(simd, Tile::<'_, PV, MR, NP>(block));
+            }
         }
         NP * LINE
     }
