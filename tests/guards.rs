@@ -29,7 +29,7 @@ use pulp::{Simd, WithSimd};
 const SIDES: [Against; 2] = [Against::Front, Against::Back];
 
 /// m, n, k round the tiles of every instruction set, a panel, and a block of the reduction.
-const SHAPES: [[usize; 3]; 14] = [
+const SHAPES: [[usize; 3]; 15] = [
     [1, 1, 1],
     [1, 10, 784],
     [1, 128, 784],
