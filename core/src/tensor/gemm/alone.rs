@@ -33,8 +33,11 @@ const NEAR_ROWS: usize = 96;
 /// pay.
 pub(super) const FEW: usize = 8;
 
-/// Up to this many, it is while it is in a part of the third-level cache.
+/// Up to this many, it is while it is in a part of the third-level cache,
 const SOME: usize = 24;
+
+/// and up to this many, while it is in the second.
+const MANY: usize = 64;
 
 /// Some rows of C = A B in one of the forms of [`Output`], which are all of this C. (Inline, and the operands handed on
 /// where they are: a copy of what was just written in smaller parts takes as long as a small product.)
@@ -68,8 +71,10 @@ pub(super) fn multiply(
 /// Whether it would not pay to pack B for so many rows of A.
 fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
     let size = size_of::<f32>() * b.rows() * b.row_stride();
+    let caches = Caches::of_this_machine();
     rows <= FEW
-        || rows <= SOME && size <= Caches::of_this_machine().l3 / 8
+        || rows <= SOME && size <= caches.l3 / 8
+        || rows <= MANY && size <= caches.l2
         || stays_near(b.rows(), b.row_stride())
 }
 
