@@ -87,15 +87,17 @@ fn small_right_sides_are_read_where_they_lie() {
 fn lone_rows() {
     // Around pieces of 1, 2, 4, 8 and 16 lines, and what is left of them.
     for lines in [1, 2, 3, 4, 5, 7, 8, 12, 16, 19] {
-        for n in [
-            lines * LINE - 1,
-            lines * LINE,
-            lines * LINE + 1,
-            lines * LINE + 12,
-        ] {
+        for n in [0, 1, 2, 13].map(|more| lines * LINE - 1 + more) {
             check_everywhere([1, n, 5]);
             check_everywhere([1, n, 515]);
         }
+    }
+}
+
+#[test]
+fn few_rows_by_a_b_from_afar() {
+    for m in 1..=5 {
+        check_everywhere([m, 2077, 530]);
     }
 }
 

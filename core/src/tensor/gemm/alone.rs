@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB, stays_near};
+use super::blocking::{Caches, KB, fits_l2, stays_near};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::few_rows::FewRows;
@@ -70,12 +70,11 @@ pub(super) fn multiply(
 
 /// Whether it would not pay to pack B for so many rows of A.
 fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
-    let size = size_of::<f32>() * b.rows() * b.row_stride();
-    let caches = Caches::of_this_machine();
+    let (k, n) = (b.rows(), b.row_stride());
     rows <= FEW
-        || rows <= SOME && size <= caches.l3 / 8
-        || rows <= MANY && size <= caches.l2
-        || stays_near(b.rows(), b.row_stride())
+        || rows <= SOME && size_of::<f32>() * k * n <= Caches::of_this_machine().l3 / 8
+        || rows <= MANY && fits_l2(k, n)
+        || stays_near(k, n)
 }
 
 /// Whole lines of columns from B as it lies, the columns left over from a packed panel.

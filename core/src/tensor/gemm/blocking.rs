@@ -99,6 +99,11 @@ pub(super) fn stays_near(k: usize, n: usize) -> bool {
     size_of::<f32>() * k * n <= Caches::of_this_machine().l2 / 2
 }
 
+/// Whether it fits that cache at all.
+pub(super) fn fits_l2(k: usize, n: usize) -> bool {
+    size_of::<f32>() * k * n <= Caches::of_this_machine().l2
+}
+
 /// Whether a B of k rows, n apart, is so large that it pays to ask for it in time, and to read it by whole lines: not in
 /// 300 KiB that come from the second-level cache (Zen 5), where both lose a tenth, but in 400 KiB, where they win it.
 pub(super) fn passes_by(k: usize, n: usize) -> bool {

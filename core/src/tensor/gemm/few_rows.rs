@@ -1,16 +1,18 @@
 //! C = A B for a few rows of A, or a few columns of B, with the rows of B read where they lie, some lines of each at a time.
 //! B passes by once or twice, and how fast is most of what counts: so a lone row has a loop of its own where B is large and
-//! without gaps (`contiguous`).
+//! without gaps (`contiguous`), and what comes from afar is read row by row (`long`).
 //!
 //! A line may end in what is past the columns: whatever lies there is multiplied, and forgotten. And a tile may have its
 //! last row of A more than once.
 
 mod contiguous;
+mod long;
 
 use pulp::{Simd, WithSimd};
 
 use self::contiguous::Contiguous;
-use super::blocking::{KB, passes_by, stays_near};
+use self::long::Long;
+use super::blocking::{KB, fits_l2, passes_by, stays_near};
 use super::microkernel::{keep, line, step, zeros};
 use crate::isa::apart;
 use crate::tensor::LINE;
@@ -37,7 +39,16 @@ impl WithSimd for FewRows<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        // With the longest vectors, tiles of one or two rows read enough of a row of B.
+        let least = if S::F32_LANES == 16 { 3 } else { 1 };
+        if const { S::F32_LANES >= 8 }
+            && (least..=4).contains(&self.rows)
+            && self.n >= 8 * LINE
+            && !fits_l2(self.steps, self.b_stride)
+        {
+            self = self.long(simd);
+        }
         // How many rows are many, and lines for those, 4, 2 and 1: as many chains of multiply-adds as there are registers
         // for. The longer a piece of each row of B, the sooner is the next foreseen.
         match S::F32_LANES {
@@ -50,6 +61,29 @@ impl WithSimd for FewRows<'_> {
 }
 
 impl FewRows<'_> {
+    /// Does all columns that fill lines; gives the others.
+    #[inline(always)]
+    fn long<S: Simd>(self, simd: S) -> Self {
+        let whole = self.n / LINE * LINE;
+        let long = FewRows {
+            n: whole,
+            c: &mut *self.c,
+            ..self
+        };
+        match S::F32_LANES {
+            16 => apart(simd, Long::<'_, 1, 4, 4>(long)),
+            8 if long.rows == 1 => apart(simd, Long::<'_, 2, 1, 4>(long)),
+            8 => apart(simd, Long::<'_, 2, 4, 2>(long)),
+            _ => {}
+        }
+        Self {
+            b: &self.b[whole..],
+            c: &mut self.c[whole..],
+            n: self.n - whole,
+            ..self
+        }
+    }
+
     #[inline(always)]
     fn run<
         S: Simd,
