@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB, fits_l2, stays_near};
+use super::blocking::{Caches, KB, bytes, fits_l2, stays_near};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::few_rows::FewRows;
@@ -72,7 +72,7 @@ pub(super) fn multiply(
 fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
     let (k, n) = (b.rows(), b.row_stride());
     rows <= FEW
-        || rows <= SOME && size_of::<f32>() * k * n <= Caches::of_this_machine().l3 / 8
+        || rows <= SOME && bytes(k, n) <= Caches::of_this_machine().l3 / 8
         || rows <= MANY && fits_l2(k, n)
         || stays_near(k, n)
 }

@@ -94,20 +94,25 @@ pub(super) fn block_in_l2(caches: Caches, k: usize) -> (usize, usize) {
 /// Panels in the widest tile: others are slower, so a block is to have whole ones.
 const WIDEST: usize = 3;
 
-/// Whether a B of k rows, n apart, stays in the second-level cache as it lies, so that it can be read again and again.
+/// Bytes of a B of k rows, n apart, as it lies.
+pub(super) fn bytes(k: usize, n: usize) -> usize {
+    size_of::<f32>() * k * n
+}
+
+/// Whether such a B stays in the second-level cache, so that it can be read again and again.
 pub(super) fn stays_near(k: usize, n: usize) -> bool {
-    size_of::<f32>() * k * n <= Caches::of_this_machine().l2 / 2
+    bytes(k, n) <= Caches::of_this_machine().l2 / 2
 }
 
 /// Whether it fits that cache at all.
 pub(super) fn fits_l2(k: usize, n: usize) -> bool {
-    size_of::<f32>() * k * n <= Caches::of_this_machine().l2
+    bytes(k, n) <= Caches::of_this_machine().l2
 }
 
-/// Whether a B of k rows, n apart, is so large that it pays to ask for it in time, and to read it by whole lines: not in
-/// 300 KiB that come from the second-level cache (Zen 5), where both lose a tenth, but in 400 KiB, where they win it.
+/// Whether it is so large that it pays to ask for it in time, and to read it by whole lines: not with 300 KiB that come
+/// from the second-level cache (Zen 5), where both lose a tenth, but with 400 KiB, where they win it.
 pub(super) fn passes_by(k: usize, n: usize) -> bool {
-    size_of::<f32>() * k * n > 384 << 10
+    bytes(k, n) > 384 << 10
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl WithSimd for FewRows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        // With the longest vectors, tiles of one or two rows read enough of a row of B.
+        // Tiles of few rows read little of each row of B; but enough with the longest vectors, if there are one or two.
         let least = if S::F32_LANES == 16 { 3 } else { 1 };
         if const { S::F32_LANES >= 8 }
             && (least..=4).contains(&self.rows)
