@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB, bytes, fits_l2, stays_near};
+use super::blocking::{Caches, KB, bytes, collides, fits_l2, stays_near};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::few_rows::FewRows;
@@ -36,7 +36,7 @@ pub(super) const FEW: usize = 8;
 /// Up to this many, it is while it is in a part of the third-level cache,
 const SOME: usize = 24;
 
-/// and up to this many, while it is in the second.
+/// and up to this many, while it is in the second and its rows are apart there.
 const MANY: usize = 64;
 
 /// Some rows of C = A B in one of the forms of [`Output`], which are all of this C. (Inline, and the operands handed on
@@ -73,7 +73,7 @@ fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
     let (k, n) = (b.rows(), b.row_stride());
     rows <= FEW
         || rows <= SOME && bytes(k, n) <= Caches::of_this_machine().l3 / 8
-        || rows <= MANY && fits_l2(k, n)
+        || rows <= MANY && fits_l2(k, n) && !collides(n)
         || stays_near(k, n)
 }
 

@@ -109,6 +109,11 @@ pub(super) fn fits_l2(k: usize, n: usize) -> bool {
     bytes(k, n) <= Caches::of_this_machine().l2
 }
 
+/// Whether its rows fall into few sets of the caches, where some hundred of them have no room together.
+pub(super) fn collides(n: usize) -> bool {
+    (size_of::<f32>() * n).is_multiple_of(2 << 10)
+}
+
 /// Whether it is so large that it pays to ask for it in time, and to read it by whole lines: not with 300 KiB that come
 /// from the second-level cache (Zen 5), where both lose a tenth, but with 400 KiB, where they win it.
 pub(super) fn passes_by(k: usize, n: usize) -> bool {

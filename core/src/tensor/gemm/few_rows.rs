@@ -12,7 +12,7 @@ use pulp::{Simd, WithSimd};
 
 use self::contiguous::Contiguous;
 use self::long::Long;
-use super::blocking::{KB, fits_l2, passes_by, stays_near};
+use super::blocking::{KB, collides, fits_l2, passes_by, stays_near};
 use super::microkernel::{keep, line, step, zeros};
 use crate::isa::apart;
 use crate::tensor::LINE;
@@ -40,13 +40,15 @@ impl WithSimd for FewRows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        // Tiles of few rows read little of each row of B; but enough with the longest vectors, if there are one or two.
-        let least = if S::F32_LANES == 16 { 3 } else { 1 };
-        if const { S::F32_LANES >= 8 }
-            && (least..=4).contains(&self.rows)
-            && self.n >= 8 * LINE
-            && !fits_l2(self.steps, self.b_stride)
-        {
+        // Tiles of few rows read little of each row of B: with the longest vectors enough, but of three rows and four where
+        // what a page has beside it is gone before the next tile reads it.
+        let is_far = self.n >= 8 * LINE && !fits_l2(self.steps, self.b_stride);
+        let least = match S::F32_LANES {
+            16 if !collides(self.b_stride) => usize::MAX,
+            16 => 3,
+            _ => 1,
+        };
+        if const { S::F32_LANES >= 8 } && is_far && (least..=4).contains(&self.rows) {
             self = self.long(simd);
         }
         // How many rows are many, and lines for those, 4, 2 and 1: as many chains of multiply-adds as there are registers
