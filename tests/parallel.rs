@@ -7,8 +7,10 @@ use mlp_core::Isa;
 use mlp_core::dataset::{Dataset, Inputs, Scaling, ScalingKind};
 use mlp_core::nn::{Network, Scratch};
 use mlp_core::optim::{Adam, Optimizer, Sgd};
+use mlp_core::team::{self, Member};
 use mlp_core::tensor::Matrix;
 use mlp_core::tensor::activation::Activation;
+use mlp_core::tensor::gemm::{Operand, Output, Product, gemm};
 use mlp_core::train::{History, Trainer};
 use oracle::rng::Rng;
 
@@ -170,6 +172,43 @@ fn a_wide_network_with_long_reductions() {
 }
 
 #[test]
+fn a_last_batch_of_any_length() {
+    // Of fewer rows a thread can have more than of all.
+    for zeros in [1, 9] {
+        for batch in [13, 30, 32, 64, 128, 512, 1019] {
+            let part: usize = batch.min(512);
+            for rows in (part.saturating_sub(16).max(1)..part).map(|rest| batch + rest) {
+                let inputs =
+                    Matrix::from_fn(rows, 40, |r, c| ((r * 31 + c * 17) % 13 / zeros) as f32);
+                let labels = (0..rows as u32).map(|row| row % 5).collect();
+                let names = (0..5).map(|class| class.to_string()).collect();
+                let train = Dataset::classes(inputs.into(), labels, names).expect("a data set");
+                let bits = |threads| {
+                    let mut net = Network::builder(40)
+                        .dense(20, Activation::Relu)
+                        .dense(5, Activation::Softmax)
+                        .build()
+                        .expect("a network");
+                    let trainer = Trainer::new(Sgd::new(0.01)).batch_size(batch);
+                    let history = { trainer.threads_exactly(threads) }
+                        .fit(&mut net, &train, None)
+                        .expect("a fit");
+                    Hash::of(&net, &history, &Matrix::zeros(1, 1))
+                };
+                let want = bits(1);
+                for threads in [2, 3, 5, 7, 12] {
+                    assert_eq!(
+                        bits(threads),
+                        want,
+                        "{rows} rows by {batch}, {threads} threads"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn different_settings_give_different_hashes() {
     let data = bytes(60, 12);
     let hash = |batch, lr| {
@@ -229,5 +268,87 @@ fn a_row_alone_is_the_row_among_others() {
                 assert_eq!(out, all.row(r), "{isa}, row {r}, predict_into");
             }
         }
+    }
+}
+
+#[test]
+fn a_product_with_its_activation() {
+    // Large enough for several threads: those of the lone row, and those of columns, cannot each have a part of a softmax.
+    for [m, n, k] in [[1, 2048, 1024], [100, 500, 300], [600, 90, 200]] {
+        let mut rng = Rng::new(5);
+        let mut matrix =
+            |rows, cols| Matrix::from_vec(rows, cols, &rng.uniform(rows * cols, -0.5, 0.5));
+        let (a, b) = (matrix(m, k), matrix(k, n));
+        let bias: Vec<f32> = (0..n).map(|j| j as f32 / 64.0).collect();
+        let (a, b) = (Operand::Plain(a.view()), Operand::Plain(b.view()));
+        for f in [Activation::Softmax, Activation::Tanh] {
+            let output = Output::Activate(&bias, f);
+            let product = |threads| {
+                let mut c = Matrix::zeros(m, n);
+                gemm(Isa::SCALAR, threads, a, b, c.view_mut(), output);
+                c
+            };
+            let want = product(1);
+            for isa in Isa::available() {
+                for threads in THREADS {
+                    let mut c = Matrix::zeros(m, n);
+                    gemm(isa, threads, a, b, c.view_mut(), output);
+                    assert_eq!(
+                        c, want,
+                        "{m} x {k} x {n}, {f:?} on {isa}, {threads} threads"
+                    );
+                    let mut c = Matrix::zeros(m, n);
+                    let product = Product::new(isa, threads, [m, k, n], c.view_mut(), output);
+                    let work =
+                        |member: Member<'_>| product.work(&member, a, b).expect("nobody panics");
+                    team::run(threads, work, work);
+                    drop(product);
+                    assert_eq!(
+                        c, want,
+                        "{m} x {k} x {n}, {f:?} on {isa}, a team of {threads}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_product_is_of_its_own_team() {
+    for (told, size, fits) in [(2, 3, false), (3, 2, false), (0, 1, true), (100, 64, true)] {
+        let (a, b) = (Matrix::zeros(600, 200), Matrix::zeros(200, 200));
+        let (a, b) = (Operand::Plain(a.view()), Operand::Plain(b.view()));
+        let mut c = Matrix::from_fn(600, 200, |_, _| f32::NAN);
+        let product = Product::new(
+            Isa::SCALAR,
+            told,
+            [600, 200, 200],
+            c.view_mut(),
+            Output::Overwrite,
+        );
+        let work = |member: Member<'_>| product.work(&member, a, b).is_ok();
+        let done = std::panic::catch_unwind(|| {
+            team::run(size, work, |member| {
+                work(member);
+            })
+        });
+        assert_eq!(
+            done.is_ok_and(|done| done),
+            fits,
+            "{told} told, {size} there"
+        );
+    }
+    for [m, k, n] in [[0, 3, 4], [1, 3, 0], [2, 0, 3], [0, 0, 0]] {
+        let (a, b, mut c) = (
+            Matrix::zeros(m, k),
+            Matrix::zeros(k, n),
+            Matrix::from_fn(m, n, |_, _| 7.0),
+        );
+        let product = Product::new(Isa::SCALAR, 2, [m, k, n], c.view_mut(), Output::Overwrite);
+        let (a, b) = (Operand::Plain(a.view()), Operand::Plain(b.view()));
+        let work = |member: Member<'_>| product.work(&member, a, b).expect("nobody panics");
+        team::run(2, work, work);
+        drop(product);
+        assert_eq!(c, Matrix::zeros(m, n), "{m} x {k} x {n}");
     }
 }

@@ -251,7 +251,7 @@ impl Drop for Alarm<'_> {
     }
 }
 
-/// Runs a team of `size` threads: `lead` on the calling thread as member 0, `follow` on the others; gives what `lead`
+/// Runs a team of `size` threads, at least one and at most 64: `lead` on the calling thread as member 0, `follow` on the others; gives what `lead`
 /// returned, once all have ended. `follow` meets at the barrier as often as `lead` does.
 ///
 /// # Panics
@@ -275,16 +275,27 @@ pub fn run<T>(
     })
 }
 
-/// The part of `total` units that falls to member `index` of `size`, in multiples of `unit` but for the last.
+/// The part of `total` that falls to member `index` of `size`, in multiples of `unit` but for the last.
+///
+/// # Panics
+/// When `unit` or `size` is zero.
 pub fn share(total: usize, unit: usize, index: usize, size: usize) -> std::ops::Range<usize> {
     let units = total.div_ceil(unit);
     let cut = |i: usize| (units * i / size * unit).min(total);
     cut(index)..cut(index + 1)
 }
 
+/// The most that falls to any member when up to `total` are shared out: of fewer a member can have more than of all.
+///
+/// # Panics
+/// When `unit` or `size` is zero.
+pub fn largest_share(total: usize, unit: usize, size: usize) -> usize {
+    total.div_ceil(unit).div_ceil(size) * unit
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Broken, Member, run, share};
+    use super::{Broken, Member, largest_share, run, share};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
@@ -356,6 +367,22 @@ mod tests {
             assert!(shares.windows(2).all(|pair| pair[0].end == pair[1].start
                 && pair[0].end % unit == 0
                 || pair[0].end == total));
+        }
+    }
+
+    #[test]
+    fn no_share_of_fewer_is_larger_than_the_largest() {
+        for size in 1..=16 {
+            for total in 0..=130 {
+                let most = (0..=total)
+                    .flat_map(|fewer| {
+                        (0..size).map(move |index| share(fewer, 4, index, size).len())
+                    })
+                    .max();
+                let largest = largest_share(total, 4, size);
+                assert!(most <= Some(largest), "{total} among {size}");
+                assert!(most > Some(largest).map(|most| most.saturating_sub(4)) || total == 0);
+            }
         }
     }
 }

@@ -77,6 +77,11 @@ impl Activation {
         "softmax",
     ];
 
+    /// Whether a number of its output depends on the whole row, not on one number alone.
+    pub(crate) fn is_of_rows(self) -> bool {
+        self == Self::Softmax
+    }
+
     /// The name, with its number if it has one: "leaky-relu:0.01".
     pub fn name(self) -> String {
         match self {

@@ -89,16 +89,12 @@ fn plan<'a>(
         batch_size > KB,
         trainer.patience.is_some(),
     );
-    let measured = validation.map_or(0, |data| {
-        team::share(data.len(), 4, threads - 1, threads).len() + 4
-    });
-    let capacity = |index| {
-        let own = team::share(part, 4, index, threads).len();
-        if validation.is_some() {
-            own.max(ROWS_TO_MEASURE)
-        } else {
-            own.max(4)
-        }
+    let measured = validation.map_or(0, |data| team::largest_share(data.len(), 4, threads));
+    let own = team::largest_share(part, 4, threads);
+    let capacity = if validation.is_some() {
+        own.max(ROWS_TO_MEASURE)
+    } else {
+        own
     };
     let masks = match trainer.legacy_random {
         Some(_) => DrawnMasks::size(network, batch_size),
@@ -157,8 +153,7 @@ fn plan<'a>(
         handed_on: (0..threads).map(|_| HandedOn::default()).collect(),
         shares: shares.into_iter().map(RwLock::new).collect(),
         blocks: (0..threads)
-            .map(|index| {
-                let capacity = capacity(index);
+            .map(|_| {
                 // Where the first layer is not met here, only rows to measure are given.
                 let is_met = sharing == Sharing::Inputs;
                 let given = given(if !is_met && validation.is_none() {

@@ -76,24 +76,15 @@ impl Memory {
         let transposed: usize = layers.iter().skip(1).map(transposed).sum();
 
         let part = batch.min(KB);
-        let (mut rows, mut results, mut skipped) = (0, 0, 0);
-        for index in 0..extent.threads {
-            let own = team::share(part, 4, index, extent.threads).len();
-            let least = if extent.validation_rows > 0 {
-                ROWS_TO_MEASURE
-            } else {
-                4
-            };
-            rows += own.max(least);
-            for units in all_skipped(network, part) {
-                skipped += Skipped::size(units, own.max(least));
-            }
-            let measured = match extent.validation_rows {
-                0 => 0,
-                all => team::share(all, 4, extent.threads - 1, extent.threads).len() + 4,
-            };
-            results += measured.max(own.max(least));
+        let mut own = team::largest_share(part, 4, extent.threads);
+        if extent.validation_rows > 0 {
+            own = own.max(ROWS_TO_MEASURE);
         }
+        let measured = team::largest_share(extent.validation_rows, 4, extent.threads);
+        let rows = extent.threads * own;
+        let results = extent.threads * measured.max(own);
+        let skipped = all_skipped(network, part).map(|units| Skipped::size(units, own));
+        let skipped = extent.threads * skipped.sum::<usize>();
         let inputs = odd_lines(network.inputs());
         let by_units = Sharing::of(network, part, extent.threads, false) == Sharing::Units;
         let mut given = 0;

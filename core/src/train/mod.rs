@@ -231,7 +231,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Exactly that many threads, even where they do not pay: for tests and measurements.
+    /// Exactly that many threads (at least 1, at most 64), even where they do not pay: for tests and measurements.
     #[must_use]
     pub fn threads_exactly(mut self, threads: usize) -> Self {
         self.threads = Threads::Exactly(threads);

@@ -27,6 +27,11 @@ impl Claims {
         }
     }
 
+    /// The number of threads.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
     /// The units of `0..all` that fall to this thread in a round. It must come to their end.
     pub(super) fn round(&self, all: usize, thread: usize) -> impl Iterator<Item = usize> {
         let own = self.together && all <= self.size;

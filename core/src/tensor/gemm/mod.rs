@@ -61,7 +61,12 @@ pub enum Output<'a> {
 }
 
 impl Output<'_> {
-    /// The same for some columns of C.
+    /// Whether it needs all columns of a row together.
+    fn is_of_rows(self) -> bool {
+        matches!(self, Self::Activate(_, f) if f.is_of_rows())
+    }
+
+    /// The same for some columns of C, if it is not of whole rows.
     fn of(self, columns: &Range<usize>) -> Self {
         match self {
             Self::Activate(bias, f) => Self::Activate(&bias[columns.clone()], f),

@@ -100,6 +100,7 @@ pub struct Product<'c> {
     output: Output<'c>,
     /// Parts of C: rows, or columns of the only one.
     pieces: Vec<Piece<'c>>,
+    by_lone_columns: bool,
     /// Columns that threads take, where they do not take pieces, and how many of these for each.
     columns: Vec<Range<usize>>,
     columns_each: usize,
@@ -107,7 +108,8 @@ pub struct Product<'c> {
 }
 
 impl<'c> Product<'c> {
-    /// C, m x n, of an A of m x k and a B of k x n that are yet to be told, for a team of `size`.
+    /// C, m x n, of an A of m x k and a B of k x n that are yet to be told, for a team of `size` (as [`team::run`] takes it,
+    /// 1 to 64).
     ///
     /// # Panics
     /// When C or the bias have another shape.
@@ -120,6 +122,7 @@ impl<'c> Product<'c> {
         output: Output<'c>,
     ) -> Self {
         super::check_c(shape, &c, output);
+        let size = size.clamp(1, team::MOST_THREADS);
         Self::of(isa, (size, true), shape, c, output)
     }
 
@@ -136,6 +139,7 @@ impl<'c> Product<'c> {
         let near = blocking::stays_near(k, n);
         let by_columns = threads > 1
             && m > 1
+            && !output.is_of_rows()
             && !near
             && n >= threads * LEAST_COLUMNS
             && (2 * LEAST_ROWS..2 * ROWS_TO_PACK_FOR).contains(&(m / threads));
@@ -157,12 +161,16 @@ impl<'c> Product<'c> {
         };
         // The same number for each thread, and some, lest all wait for one whose core does something else.
         let of_each = (m / threads / least).clamp(1, most);
-        let (lines, across, unit) = if m == 1 {
+        let by_lone_columns = m == 1 && !output.is_of_rows();
+        let (lines, across, unit) = if by_lone_columns {
             (n, 1, LONE_COLUMNS)
         } else {
             (m, stride, alone::FEW)
         };
-        let lines_each = lines.div_ceil(threads * of_each).next_multiple_of(unit);
+        let lines_each = lines
+            .div_ceil(threads * of_each)
+            .next_multiple_of(unit)
+            .max(unit);
         let (mut rest, mut pieces) = (c.into_data(), Vec::new());
         for first in (0..lines).step_by(lines_each) {
             let range = first..lines.min(first + lines_each);
@@ -176,6 +184,7 @@ impl<'c> Product<'c> {
             stride,
             output,
             pieces,
+            by_lone_columns,
             columns,
             columns_each,
             claims: Claims::new(size, together),
@@ -188,10 +197,15 @@ impl<'c> Product<'c> {
     /// When another member has panicked.
     ///
     /// # Panics
-    /// When the shapes of the operands are not those that were told.
+    /// When the shapes of the operands, or the size of the team, are not those that were told.
     #[track_caller]
     pub fn work(&self, member: &Member<'_>, a: Operand<'_>, b: Operand<'_>) -> Result<(), Broken> {
         super::check(&a, &b, self.shape);
+        let (size, told) = (member.size(), self.claims.size());
+        assert_eq!(
+            size, told,
+            "a team of {size}, for a product of a team of {told}"
+        );
         self.take(member, &a, &b);
         member.wait()
     }
@@ -234,7 +248,7 @@ impl<'c> Product<'c> {
     fn take_pieces(&self, member: &Member<'_>, a: &Operand<'_>, b: &Operand<'_>) {
         for index in self.claims.round(self.pieces.len(), member.index()) {
             let (range, c) = &mut *self.pieces[index].lock();
-            if self.shape[0] == 1 {
+            if self.by_lone_columns {
                 let c = &mut MatMut::new(c, 1, range.len(), range.len());
                 let b = &columns_of(*b, range.clone());
                 alone::multiply(self.isa, (a, 0..1), b, c, self.output.of(range));
