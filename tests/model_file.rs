@@ -1,9 +1,13 @@
 //! Promise: a model file gives back what was saved, equal models are equal files, and the tensors are `PyTorch`'s.
 
+mod sample;
+
 use std::fs;
 
-use mlp_core::model_file::{self, Preprocessing, Saved, SavedLayer, TargetMeta, Task};
+use mlp_core::model_file::{self, Model, Preprocessing, Saved, SavedLayer, TargetMeta, Task};
 use mlp_core::tensor::Matrix;
+use mlp_core::{Activation, Network};
+use sample::{bits, greatest_of};
 use serde_json::{Value, json};
 
 fn names(list: &[&str]) -> Vec<String> {
@@ -181,4 +185,19 @@ fn model_that_does_not_hold_together_is_not_written() {
         assert_eq!(fault.to_string(), expected);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
+}
+
+#[test]
+fn a_model_is_its_bytes() {
+    let data = greatest_of(30, 4, 3, 1);
+    let net = Network::builder(4)
+        .dense(3, Activation::Softmax)
+        .build()
+        .expect("a network");
+    let model = Model::new(net, &data, Some("kind".into()), Value::Null);
+    let bytes = model.to_bytes().expect("bytes");
+    let again = Model::from_bytes(&bytes).expect("a model");
+    assert_eq!(again.to_bytes().expect("bytes"), bytes);
+    assert_eq!(bits(&again.network), bits(&model.network));
+    assert!(Model::from_bytes(&bytes[..bytes.len() - 1]).is_err());
 }

@@ -340,6 +340,7 @@ fn settings_are_checked() {
         (Adam::new(0.1).betas(0.9, 1.0).into(), ("beta2", "1.0")),
         (Adam::new(0.1).betas(f64::NAN, 0.9).into(), ("beta1", "NaN")),
         (Adam::new(0.1).eps(1e-60).into(), ("eps", "1e-60")),
+        (RmsProp::new(0.1).eps(1e-30).into(), ("eps", "1e-30")),
         (
             AdamW::new(0.1).weight_decay(-1.0).into(),
             ("weight_decay", "-1"),

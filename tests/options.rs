@@ -345,3 +345,25 @@ fn another_dropout_for_a_trained_network() {
     }
     assert_ne!(bits(&net), bits(&dropping));
 }
+
+#[test]
+fn what_is_validated_on_is_like_what_is_trained_on() {
+    let told = |validation: &Dataset| {
+        let error = Trainer::new(Sgd::new(0.1)).fit(&mut network(), &data(), Some(validation));
+        let error = error.expect_err("a fault");
+        assert_eq!(error.kind(), Kind::Data);
+        error.to_string()
+    };
+    let inputs = || Inputs::from_matrix(Matrix::zeros(3, 5));
+    let names = ["2", "1", "0"].map(String::from).to_vec();
+    let turned = Dataset::classes(inputs(), vec![0, 1, 2], names).expect("a data set");
+    assert_eq!(
+        told(&turned),
+        r#"the validation data has the classes ["2", "1", "0"], the training data ["0", "1", "2"]"#
+    );
+    let values = Dataset::values(inputs(), Matrix::zeros(3, 3)).expect("a data set");
+    assert_eq!(
+        told(&values),
+        "the validation data has values, the training data classes"
+    );
+}

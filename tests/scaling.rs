@@ -274,3 +274,34 @@ fn bad_scalings_are_told() {
         "the scaling is for 4 columns, the data has 3"
     );
 }
+
+#[test]
+fn columns_that_cannot_be_scaled_are_told() {
+    let (nan, inf) = (f32::NAN, f32::INFINITY);
+    for (column, row) in [
+        ([1.0, nan, 2.0], 2),
+        ([1.0, 2.0, inf], 3),
+        ([-3e38, 1.0, 3e38], 3),
+    ] {
+        let inputs =
+            Inputs::from_matrix(Matrix::from_fn(
+                3,
+                2,
+                |r, c| if c == 1 { column[r] } else { 1.0 },
+            ));
+        for kind in [ScalingKind::Standard, ScalingKind::MinMax] {
+            let error = Scaling::fit(&kind, &inputs).expect_err("a fault");
+            let place = format!("row {row}, column 2 is {:?}", column[row - 1]);
+            assert_eq!(error.kind(), Kind::Data);
+            assert!(error.to_string().starts_with(&place), "{error}");
+        }
+    }
+    let inputs = as_floats(&[1, 2, 3], 1, 3);
+    for kind in [
+        ScalingKind::Shift(vec![nan]),
+        ScalingKind::UnitShift(vec![3e38]),
+    ] {
+        let error = Scaling::fit(&kind, &inputs).expect_err("a fault");
+        assert_eq!(error.kind(), Kind::Setting, "{error}");
+    }
+}

@@ -53,12 +53,29 @@ impl Model {
     /// Reads the model at `path`.
     ///
     /// # Errors
-    /// As [`read`](super::read()), and when the file names an activation or a scaling that this version does not have.
+    /// As [`read`](super::read()), when the file names an activation or a scaling that this version does not have, and when
+    /// `MLP_FAST_ISA` names no instruction set of this CPU.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let isa = Isa::detect()?;
         Self::from_saved(super::read(path)?, isa).map_err(|error| {
             Error::new(Kind::Model, error.to_string()).at(path.display().to_string())
         })
+    }
+
+    /// The model that these bytes are the file of, such as one compiled into a program.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load)'s, without the place.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Self::from_saved(super::from_bytes(bytes)?, Isa::detect()?)
+    }
+
+    /// The bytes of the model's file.
+    ///
+    /// # Errors
+    /// As [`to_bytes`](super::to_bytes())'s.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        super::to_bytes(&self.to_saved())
     }
 
     /// Writes the model to `path`, whole or not at all.

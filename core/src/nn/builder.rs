@@ -130,7 +130,7 @@ impl Builder {
     ///
     /// # Errors
     /// When there is no layer, one without inputs or units or too many, a dropout rate outside 0 <= rate < 1 or after
-    /// the last layer, a bad number of an activation or initialiser, or a bad `MLP_FAST_ISA`.
+    /// the last layer, a bad number of an activation or initialiser, a bad `MLP_FAST_ISA`, or no memory for the weights.
     pub fn build(self) -> Result<Network, Error> {
         let mut random = Rng::stream(self.seed, "init");
         self.draw(&mut random)

@@ -91,8 +91,9 @@ enum Range {
     NotNegative,
     /// At least 0 and below 1.
     Share,
-    /// Above zero, as an f32 too: it keeps 0 / 0 out of padding and dead units.
-    Positive,
+    /// Above zero: it keeps 0 / 0 out of padding and dead units. So far above that a square which is stored as zero, of a
+    /// gradient below 1.1e-19, would have changed no step by more than a thousandth.
+    Eps,
 }
 
 fn in_range(owner: &str, key: &str, value: f64, range: Range) -> Result<(), Error> {
@@ -103,7 +104,7 @@ fn in_range(owner: &str, key: &str, value: f64, range: Range) -> Result<(), Erro
             value >= 0.0 && f32_value < 1.0,
             "a number from 0 to below 1",
         ),
-        Range::Positive => (f32_value >= f32::MIN_POSITIVE, "a finite f32 above 0"),
+        Range::Eps => (value >= 1e-16, "a finite f32 of at least 1e-16"),
     };
     if good && f32_value.is_finite() {
         return Ok(());
@@ -192,7 +193,7 @@ impl Optimizer {
 
     /// Name, place and range of every setting.
     fn entries(&mut self) -> Vec<(&'static str, &mut f64, Range)> {
-        use Range::{NotNegative, Positive, Share};
+        use Range::{Eps, NotNegative, Share};
         match self {
             Self::Sgd { lr } => vec![("lr", lr, NotNegative)],
             Self::EmaMomentum { lr, beta } => vec![("lr", lr, NotNegative), ("beta", beta, Share)],
@@ -202,7 +203,7 @@ impl Optimizer {
             Self::RmsProp { lr, rho, eps } => vec![
                 ("lr", lr, NotNegative),
                 ("rho", rho, Share),
-                ("eps", eps, Positive),
+                ("eps", eps, Eps),
             ],
             Self::Adam {
                 lr,
@@ -213,7 +214,7 @@ impl Optimizer {
                 ("lr", lr, NotNegative),
                 ("beta1", beta1, Share),
                 ("beta2", beta2, Share),
-                ("eps", eps, Positive),
+                ("eps", eps, Eps),
             ],
             Self::AdamW {
                 lr,
@@ -225,7 +226,7 @@ impl Optimizer {
                 ("lr", lr, NotNegative),
                 ("beta1", beta1, Share),
                 ("beta2", beta2, Share),
-                ("eps", eps, Positive),
+                ("eps", eps, Eps),
                 ("weight_decay", weight_decay, NotNegative),
             ],
         }

@@ -70,9 +70,19 @@ pub struct Matrix {
 
 impl Matrix {
     /// A matrix of zeros.
+    ///
+    /// # Panics
+    /// When no memory has room for so many.
+    #[track_caller]
     pub fn zeros(rows: usize, cols: usize) -> Self {
+        let len = cols
+            .checked_next_multiple_of(LINE)
+            .and_then(|stride| rows.checked_mul(stride));
+        let Some(len) = len else {
+            panic!("no memory has room for a {rows} x {cols} matrix");
+        };
         Self {
-            data: Aligned::zeroed(rows * padded(cols)),
+            data: Aligned::zeroed(len),
             rows,
             cols,
         }
@@ -201,13 +211,15 @@ fn check(len: usize, rows: usize, cols: usize, stride: usize) {
         "row stride {stride} is less than {cols} columns"
     );
     let need = if rows == 0 || cols == 0 {
-        0
+        Some(0)
     } else {
-        (rows - 1) * stride + cols
+        (rows - 1)
+            .checked_mul(stride)
+            .and_then(|before| before.checked_add(cols))
     };
     assert!(
-        len >= need,
-        "a {rows} x {cols} matrix of row stride {stride} needs {need} elements, not {len}"
+        need.is_some_and(|need| len >= need),
+        "a {rows} x {cols} matrix of row stride {stride} has no room in {len} elements"
     );
 }
 
@@ -257,7 +269,7 @@ impl<'a> MatRef<'a> {
     /// One row.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// When the elements end before that row does.
     #[inline(always)]
     pub fn row(&self, r: usize) -> &'a [f32] {
         &self.data[r * self.stride..][..self.cols]
@@ -330,7 +342,7 @@ impl<'a> MatMut<'a> {
     /// One row.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// When the elements end before that row does.
     #[inline(always)]
     pub fn row(&mut self, r: usize) -> &mut [f32] {
         &mut self.data[r * self.stride..][..self.cols]
@@ -357,5 +369,24 @@ impl<'a> MatMut<'a> {
             cols: self.cols,
             stride: self.stride,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::{LINE, MatRef, Matrix};
+
+    #[test]
+    fn shapes_that_no_memory_has_room_for_are_refused() {
+        for (rows, cols) in [(1 << 60, LINE), (1, usize::MAX), (usize::MAX, usize::MAX)] {
+            assert!(catch_unwind(|| Matrix::zeros(rows, cols)).is_err());
+        }
+        for (rows, cols, stride) in [(3, 4, 1 << 63), (usize::MAX, 1, usize::MAX), (2, 4, 4)] {
+            assert!(catch_unwind(|| MatRef::new(&[0.0; 7], rows, cols, stride)).is_err());
+        }
+        assert_eq!(MatRef::new(&[1.0; 7], 1, 7, usize::MAX).row(0), [1.0; 7]);
+        assert_eq!(MatRef::new(&[], usize::MAX, 0, usize::MAX).cols(), 0);
     }
 }

@@ -98,6 +98,9 @@ impl Trainer<'_> {
                 loss.check(network.output_activation(), network.outputs(), classes)?;
             }
         }
+        if let Some(validation) = validation {
+            check_likeness(train.targets(), validation.targets())?;
+        }
         if self.monitor == Monitor::Accuracy && matches!(train.targets(), Targets::Values { .. }) {
             return fault(
                 Kind::Setting,
@@ -124,4 +127,20 @@ impl Trainer<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether what is to be validated on has the targets that are trained on.
+fn check_likeness(train: &Targets, validation: &Targets) -> Result<(), Error> {
+    let of_classes = |targets| matches!(targets, &Targets::Classes { .. });
+    let message = match (of_classes(train), of_classes(validation)) {
+        (true, true) if train.names() != validation.names() => format!(
+            "the validation data has the classes {:?}, the training data {:?}",
+            validation.names(),
+            train.names()
+        ),
+        (true, false) => "the validation data has values, the training data classes".into(),
+        (false, true) => "the validation data has classes, the training data values".into(),
+        _ => return Ok(()),
+    };
+    Err(Error::new(Kind::Data, message))
 }

@@ -7,6 +7,7 @@ use super::History;
 use super::leader::Leader;
 use super::run::Run;
 use super::share::Share;
+use crate::dataset::{Dataset, Targets};
 use crate::error::{Error, Kind};
 use crate::optim::Optimizer;
 
@@ -32,10 +33,9 @@ impl Run<'_> {
             }
             if let Some(l) = (0..self.layers).find(|&l| !share.is_finite(l)) {
                 return Err(diverged(
-                    leader.epochs.len(),
-                    self.steps.load(Ordering::Relaxed),
+                    (self.train, &self.optimizer),
+                    (leader.epochs.len(), self.steps.load(Ordering::Relaxed)),
                     &format!("weights of layer {} are no longer finite", l + 1),
-                    &self.optimizer,
                 ));
             }
             shares.push(share);
@@ -52,13 +52,21 @@ impl Run<'_> {
 }
 
 /// The end of a run whose numbers are lost.
-pub(super) fn diverged(epoch: usize, step: usize, what: &str, optimizer: &Optimizer) -> Error {
+pub(super) fn diverged(
+    (train, optimizer): (&Dataset, &Optimizer),
+    (epoch, step): (usize, usize),
+    what: &str,
+) -> Error {
     let lr = optimizer.lr();
+    let targets = match train.targets() {
+        Targets::Classes { .. } => "",
+        Targets::Values { .. } => "targets nearer to 0 and 1, ",
+    };
     Error::new(
         Kind::Diverged,
         format!(
             "training diverged in epoch {epoch}, step {step}: {what}; try a smaller learning rate (it was {lr:?}), \
-             scaled inputs, or smaller first weights"
+             {targets}scaled inputs, or smaller first weights"
         ),
     )
 }

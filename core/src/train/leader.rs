@@ -158,7 +158,11 @@ impl<'t, 'a> Leader<'t, 'a> {
                 ),
                 None => "the loss is not finite, though the outputs of all layers are".into(),
             };
-            self.fault = Some(diverged(epoch, self.step, &what, &run.optimizer));
+            self.fault = Some(diverged(
+                (run.train, &run.optimizer),
+                (epoch, self.step),
+                &what,
+            ));
             run.stop.store(true, Ordering::Release);
         } else if part.last {
             // Before a barrier, so that all members obey after the same step.
@@ -216,7 +220,11 @@ impl<'t, 'a> Leader<'t, 'a> {
         let judged = validation.unwrap_or(self.totals);
         if !judged.loss().is_finite() {
             let what = "the validation loss is not finite";
-            self.fault = Some(diverged(epoch, self.step, what, &run.optimizer));
+            self.fault = Some(diverged(
+                (run.train, &run.optimizer),
+                (epoch, self.step),
+                what,
+            ));
             run.stop.store(true, Ordering::Release);
             return;
         }

@@ -349,7 +349,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// When a setting is out of its range or does not go with the network or the data; when the numbers are no longer
     /// finite ([`Kind::Diverged`](crate::Kind::Diverged), naming epoch, step and layer): the network then keeps the weights
-    /// it came with; when the checkpoint to go on from is of another run ([`Kind::Checkpoint`](crate::Kind::Checkpoint),
+    /// it came with; when there is no memory for the run ([`Kind::Memory`](crate::Kind::Memory)); when the checkpoint to go on from is of another run ([`Kind::Checkpoint`](crate::Kind::Checkpoint),
     /// naming the first setting that differs).
     pub fn fit(
         &mut self,

@@ -78,7 +78,8 @@ impl Scaling {
     /// The scaling of that kind for the raw values of these inputs (a scaling that they have already is not looked at).
     ///
     /// # Errors
-    /// When there are no rows to fit on, or the constants of a shift are neither one nor one for each column.
+    /// When there are no rows to fit on, a column to be fitted on holds NaN or infinity or is wider than an f32 can tell, or
+    /// the constants of a shift are not finite, or neither one nor one for each column.
     pub fn fit(kind: &ScalingKind, inputs: &Inputs) -> Result<Self, Error> {
         let columns = inputs.cols();
         match kind {
@@ -106,7 +107,7 @@ impl Scaling {
                 "a scaling cannot be fitted on no rows",
             )),
             ScalingKind::Standard => {
-                let range = Range::of(inputs);
+                let range = Range::of(inputs)?;
                 let (mean, deviation) = moments(inputs);
                 let shift = mean.iter().enumerate().map(|(j, &mean)| {
                     // The f64 mean of equal values may differ from them in the last bit.
@@ -121,7 +122,7 @@ impl Scaling {
                 Ok(Self::build("standard", columns, shift, scale))
             }
             ScalingKind::MinMax => {
-                let range = Range::of(inputs);
+                let range = Range::of(inputs)?;
                 let scale = (0..columns)
                     .map(|j| {
                         range.scale(j, f64::from(range.greatest[j]) - f64::from(range.least[j]))
@@ -229,6 +230,12 @@ impl Scaling {
 const UNIT: f32 = 1.0 / 255.0;
 
 fn check_constants(constants: &[f32], columns: usize) -> Result<(), Error> {
+    if let Some(constant) = constants.iter().find(|c| !(255.0 * **c).is_finite()) {
+        return Err(Error::new(
+            Kind::Setting,
+            format!("among the constants of a shift is {constant:?}"),
+        ));
+    }
     if constants.len() == 1 || constants.len() == columns {
         return Ok(());
     }

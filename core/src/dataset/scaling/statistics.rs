@@ -1,6 +1,7 @@
 //! What a scaling is fitted from: the range, the mean and the deviation of each column, row by row in f64.
 
 use crate::dataset::Inputs;
+use crate::error::{Error, Kind};
 
 /// The least number of columns that `auto` takes for an image: 8 x 8.
 pub const IMAGE_COLUMNS: usize = 64;
@@ -34,18 +35,35 @@ pub(super) struct Range {
 }
 
 impl Range {
-    pub(super) fn of(inputs: &Inputs) -> Self {
+    /// # Errors
+    /// When a value is not finite, or a column's values are so far apart that f32 has no such number.
+    pub(super) fn of(inputs: &Inputs) -> Result<Self, Error> {
         let mut row = vec![0.0; inputs.cols()];
         let mut least = vec![f32::INFINITY; inputs.cols()];
         let mut greatest = vec![f32::NEG_INFINITY; inputs.cols()];
         for r in 0..inputs.rows() {
             inputs.raw_row(r, &mut row);
+            let mut odd = false;
             for (j, &x) in row.iter().enumerate() {
                 least[j] = least[j].min(x);
                 greatest[j] = greatest[j].max(x);
+                odd |= !(greatest[j] - least[j]).is_finite() | x.is_nan();
+            }
+            if odd {
+                let far =
+                    |&(j, x): &(usize, &f32)| x.is_nan() || !(greatest[j] - least[j]).is_finite();
+                let (j, x) = row.iter().enumerate().find(far).unwrap_or((0, &row[0]));
+                return Err(Error::new(
+                    Kind::Data,
+                    format!(
+                        "row {}, column {} is {x:?}, which cannot be scaled: f32 has no number for the column's width",
+                        r + 1,
+                        j + 1
+                    ),
+                ));
             }
         }
-        Self { least, greatest }
+        Ok(Self { least, greatest })
     }
 
     pub(super) fn is_constant(&self, j: usize) -> bool {

@@ -52,7 +52,8 @@ pub enum Loss {
     Huber(f32),
     /// Cross-entropy of independent yes-or-no outputs, from logits; the mean over the outputs. With sigmoid.
     BinaryCrossEntropy,
-    /// Cross-entropy of one choice among the outputs, from logits. With softmax.
+    /// Cross-entropy of one choice among the outputs, from logits. With softmax. A logit is taken for no further below the
+    /// greatest than f32 can tell, 3.4e38, even where it is -inf.
     CrossEntropy,
 }
 

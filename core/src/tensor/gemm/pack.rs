@@ -80,7 +80,13 @@ impl Panels {
     }
 
     /// Element (p, j).
+    ///
+    /// # Panics
+    /// When there is no such element.
+    #[track_caller]
     pub fn get(&self, p: usize, j: usize) -> f32 {
+        let (k, n) = (self.k, self.n);
+        assert!(p < k && j < n, "element ({p}, {j}) of {k} x {n}");
         self.lines()[j / LINE * self.k + p][j % LINE]
     }
 }
