@@ -101,6 +101,12 @@ fn what_cannot_be_a_recipe() {
     room.write("wider.toml", wider);
     let words = ["wider.toml", "weights of layer 1", "8 rows of 2"];
     room.fails("recipe show wider.toml", 1, &words);
+    let after = "\n[[run]]\nname = \"after\"\ngoes-on-from = \"before\"\nuntrained = true\n[run.walk]\ninput = [2, 3]\n";
+    let after = forward.replacen("[[run]]", "[[run]]\nname = \"before\"", 1) + after;
+    room.write("after.toml", after);
+    let shown = room.ok("recipe show after.toml");
+    let (before, after) = shown.split_once("run \"after\"").expect("two runs");
+    assert!(before.contains("h1 ") && !after.contains("h1 "), "{shown}");
     room.write("long.toml", "# a comment\n".repeat(1 << 17));
     let words = ["long.toml", "it is longer than 1 MiB"];
     room.fails("recipe show long.toml", 1, &words);

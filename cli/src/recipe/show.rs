@@ -72,7 +72,8 @@ fn run_text(text: &mut String, recipe: &Recipe, run: &Run) -> Result<(), Failure
             .map_or_else(String::new, |b| format!(", biases {b:?}"));
         let _ = writeln!(text, "layer {}     weights {weights:?}{biases}", l + 1);
     }
-    if run.untrained && run.walk.is_some() {
+    // What goes on from another run begins with weights that are there once that run is trained.
+    if run.untrained && run.goes_on_from.is_none() && run.walk.is_some() {
         let trained = perform::train(recipe.rows.as_ref(), run, &[])?;
         for line in walk::lines(run, &trained)? {
             let _ = writeln!(
