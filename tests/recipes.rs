@@ -285,6 +285,18 @@ fn faults_of_a_recipe_name_file_and_line() {
         room.fails("recipe run own.toml", 1, words);
         room.fails("recipe show own.toml", 1, words);
     }
+    // A network that goes on keeps its layers, whatever `hidden` the later run is under.
+    let later = |weights: &str| {
+        let first = OWN.replacen("[[run]]", "[[run]]\nname = \"first\"", 1);
+        let later =
+            "[[run]]\ngoes-on-from = \"first\"\nuntrained = true\ntrain = { hidden = [8, 8] }";
+        room.write("own.toml", format!("{first}{later}\nbiases = {weights}\n"));
+    };
+    later("[[1], [1], [1]]");
+    let words = ["own.toml:27:", "3 layers of biases for 2 layers"];
+    room.fails("recipe run own.toml", 1, &words);
+    later("[[1, 1, 1, 1, 1, 1, 1, 1], [1]]");
+    room.ok("recipe run own.toml");
     room.fails("recipe run absent.toml", 1, &["absent.toml", "cannot read"]);
     room.fails(
         "recipe run keras-frist",

@@ -112,7 +112,7 @@ impl Recipe {
         for section in sections {
             let place = section.place.clone();
             let run = Run::read(section, &common, &runs)?;
-            run.check(file, &place, rows.is_some())?;
+            run.check(file, &place, rows.is_some(), &runs)?;
             runs.push(run);
         }
         Ok(Self {
@@ -217,8 +217,19 @@ impl Run {
     }
 
     /// What one key alone cannot know.
-    fn check(&self, file: &TomlFile<'_>, place: &Range<usize>, rows: bool) -> Result<(), Failure> {
-        let layers = self.args.hidden.0.len() + 1;
+    fn check(
+        &self,
+        file: &TomlFile<'_>,
+        place: &Range<usize>,
+        rows: bool,
+        before: &[Self],
+    ) -> Result<(), Failure> {
+        // The network is that of the run with which it all began.
+        let mut first = self;
+        while let Some(earlier) = first.goes_on_from {
+            first = &before[earlier];
+        }
+        let layers = first.args.hidden.0.len() + 1;
         for (what, list) in [
             ("weights", self.weights.len()),
             ("biases", self.biases.len()),
