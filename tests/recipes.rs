@@ -186,6 +186,37 @@ fn without_its_data_a_recipe_is_not_passed() {
     );
 }
 
+const TEN_THEN_TWO: &str = r#"
+title = "Ten outputs, of which two have names"
+document = "none"
+
+[train]
+data = "digits"
+rows = 200
+
+[[run]]
+name = "ten"
+untrained = true
+
+[[run]]
+goes-on-from = "ten"
+untrained = true
+train = { only = [0, 1] }
+[[run.value]]
+what = "what it says"
+measure = "predictions"
+first = 5
+band = [0, 9]
+"#;
+
+#[test]
+fn a_class_without_a_name_is_told_by_its_place() {
+    let room = Room::new();
+    room.write("two.toml", TEN_THEN_TWO);
+    let told = room.ok("recipe run two.toml");
+    assert!(told.contains("holds: 5 of 5 values"), "{told}");
+}
+
 /// What is changed in the recipe above, and what is then said.
 const FAULTS: &[(&str, &str, [&str; 3])] = &[
     (

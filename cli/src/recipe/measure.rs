@@ -81,8 +81,9 @@ impl<'a> Measures<'a> {
                 let names = rows.targets().names();
                 let named = (0..outputs.rows()).map(|row| {
                     let class = predicted_class(outputs.row(row));
-                    // Classes that are no numbers are told by their place.
-                    names[class].parse().unwrap_or(class as f64)
+                    // Classes that are no numbers, or have no names, are told by their place.
+                    let number = names.get(class).and_then(|name| name.parse().ok());
+                    number.unwrap_or(class as f64)
                 });
                 Ok(named.collect())
             }
