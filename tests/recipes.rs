@@ -279,6 +279,11 @@ const FAULTS: &[(&str, &str, [&str; 3])] = &[
         ["own.toml:20:", "epoch 301", "1 to 300"],
     ),
     (
+        "measure = \"output\"",
+        "measure = \"loss\"\nepoch = []",
+        ["own.toml:23:", "`epoch` must be", "an empty list was found"],
+    ),
+    (
         "[[0], [1], [1], [0]]",
         "[[0], [1]]",
         ["own.toml:5:", "4 rows", "2 answers"],

@@ -197,6 +197,7 @@ impl<'f, 'i> Section<'f, 'i> {
 
 fn one_or_many<'i, T>(value: &Value<'i>, read: &dyn Fn(&Value<'i>) -> Option<T>) -> Option<Vec<T>> {
     match value.get_ref() {
+        DeValue::Array(list) if list.is_empty() => None,
         DeValue::Array(list) => list.iter().map(read).collect(),
         _ => Some(vec![read(value)?]),
     }
@@ -231,6 +232,7 @@ pub(super) fn wrong(file: &TomlFile<'_>, key: &str, expected: &str, value: &Valu
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",
+        DeValue::Array(list) if list.is_empty() => "an empty list",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };

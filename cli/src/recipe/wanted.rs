@@ -261,8 +261,7 @@ impl Wanted {
         let different = compared
             .iter()
             .filter(|c| c.published.is_some_and(|p| p != c.ours));
-        !compared.is_empty()
-            && compared.iter().all(Compared::holds)
+        compared.iter().all(Compared::holds)
             && self.differ.is_none_or(|most| different.count() <= most)
     }
 
