@@ -4,6 +4,7 @@
 use mlp_core::dataset::{Dataset, Inputs};
 use mlp_core::nn::Network;
 use mlp_core::optim::{Adam, Optimizer, Sgd};
+use mlp_core::team::MOST_THREADS;
 use mlp_core::tensor::activation::Activation;
 use mlp_core::tensor::{Matrix, padded};
 use mlp_core::train::{Extent, Memory, Trainer};
@@ -97,6 +98,25 @@ impl Case {
     }
 }
 
+fn as_many_threads_as_a_team_has(optimizer: Optimizer) {
+    let network = Network::builder(401)
+        .dense(512, Activation::Relu)
+        .build()
+        .expect("a network");
+    let of_a_team = |threads| {
+        let extent = Extent {
+            optimizer,
+            batch: 64,
+            rows: 700,
+            validation_rows: 0,
+            keeps_best: false,
+            threads,
+        };
+        Memory::of_fit(&network, &extent)
+    };
+    assert_eq!(of_a_team(usize::MAX), of_a_team(MOST_THREADS));
+}
+
 // Without the usual harness, whose main thread allocates while a test runs.
 fn main() {
     let (blocks, ()) = kept_peak_of(|| {
@@ -160,6 +180,7 @@ fn main() {
             ..plain
         },
     ];
+    as_many_threads_as_a_team_has(adam);
     for (i, case) in cases.iter().enumerate() {
         let mut batch = 0;
         for threads in [1, 3] {

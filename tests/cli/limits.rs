@@ -35,6 +35,17 @@ fn numbers_too_large_are_told_at_once_and_as_typed() {
 }
 
 #[test]
+fn a_team_has_at_most_64_threads() {
+    let room = Room::new();
+    room.write_flowers("flowers.csv", 30);
+    let outcome = room.run("train flowers.csv --epochs 1 --threads 1000000000000 -v");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    for told in ["at most 64 threads", "to train at most"] {
+        assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn an_instruction_set_that_is_not_here_is_told_and_never_replaced() {
     let room = Room::new();
     room.write_flowers("flowers.csv", 30);

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mlp_core::dataset::options::ClassChoice;
-use mlp_core::team::available_threads;
+use mlp_core::team::{MOST_THREADS, available_threads};
 use mlp_core::{Error, Isa};
 
 pub(crate) use bench::{BenchArgs, BenchCommand, TableArgs, ToAccuracyArgs};
@@ -133,7 +133,8 @@ pub(crate) struct MachineArgs {
 impl MachineArgs {
     /// The threads that may run.
     pub(crate) fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(available_threads)
+        let threads = self.threads.unwrap_or_else(available_threads);
+        threads.min(MOST_THREADS)
     }
 
     /// The instruction set to run on.

@@ -57,13 +57,17 @@ pub struct Extent {
     pub validation_rows: usize,
     /// Whether the best weights are kept: where there is a patience.
     pub keeps_best: bool,
-    /// Threads.
+    /// Threads; of more than a team can have, as many as that.
     pub threads: usize,
 }
 
 impl Memory {
     /// What training that network takes.
     pub fn of_fit(network: &Network, extent: &Extent) -> Self {
+        let extent = Extent {
+            threads: extent.threads.min(team::MOST_THREADS),
+            ..*extent
+        };
         let float = size_of::<f32>();
         let layers = network.layers();
         let panels = |layer: &Layer| layer.inputs() * padded(layer.outputs());
