@@ -105,7 +105,8 @@ impl Run<'_> {
             Reduction::Mean => 1.0 / batch as f32,
             Reduction::Sum => 1.0,
         };
-        let steps = self.epochs * self.rows.div_ceil(self.batch_size);
+        let steps = self.rows.div_ceil(self.batch_size);
+        let steps = self.epochs.saturating_mul(steps);
         let lr_share = self.schedule.share(step as u64, steps as u64);
         let optimizer = self.optimizer.slowed(lr_share * rate);
         let penalties = [self.penalty, Penalty::default()];
