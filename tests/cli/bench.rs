@@ -53,6 +53,13 @@ fn training_time_to_an_accuracy() {
             "{run}"
         );
     }
+    // A batch of more rows than there are is of all, and is not dropped: most of the time goes into training.
+    let found = room.json(
+        "bench to-accuracy points.csv 0.999 --epochs 10 --lr 1e-9 --hidden 512,512 --batch-size 1000 --drop-last --seeds 1 --json",
+    );
+    let [training, evaluation] = ["seconds", "evaluation_seconds"]
+        .map(|key| found["runs"][0][key].as_f64().expect("seconds"));
+    assert!(training > evaluation, "{found}");
     assert_eq!(room.files().len(), 1, "nothing is written");
 }
 

@@ -142,10 +142,14 @@ fn one(
     let rows = (args.train.epochs as u64).saturating_mul(train.len() as u64);
     let progress = Progress::new(rows, args.train.quiet || !args.train.verbose, false);
     let (mut best, mut reached) = (0.0_f64, false);
+    let mut rows_of_an_epoch = 0;
     let history = settings
         .trainer(&args.train)
         .seed(seed)
-        .on_step(|step| progress.step(step))
+        .on_step(|step| {
+            rows_of_an_epoch = step.rows;
+            progress.step(step);
+        })
         .on_epoch(|epoch| {
             progress.epoch(epoch);
             let accuracy = epoch.validation_accuracy.unwrap_or_default();
@@ -156,14 +160,10 @@ fn one(
         .fit(&mut network, train, Some(judge));
     progress.finish();
     let history = history?;
-    let trained = match args.train.batch_size {
-        BatchSize::Rows(batch) if args.train.fine.drop_last => train.len() - train.len() % batch,
-        _ => train.len(),
-    };
     let evaluations = history
         .epochs
         .iter()
-        .map(|epoch| epoch.seconds - trained as f64 / epoch.rows_per_second)
+        .map(|epoch| epoch.seconds - rows_of_an_epoch as f64 / epoch.rows_per_second)
         .sum();
     Ok(Run {
         seed,
