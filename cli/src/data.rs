@@ -1,5 +1,6 @@
 //! Data sets as the commands need them: to train on, with answers to measure by, or inputs alone.
 
+use std::ops::Range;
 use std::path::Path;
 
 use mlp_core::Kind;
@@ -132,20 +133,21 @@ impl Parts {
     }
 }
 
-/// The rows that are neither passed over nor left behind.
-fn rows_of(rows: Dataset, args: &DataArgs, data: &str) -> Result<Dataset, Failure> {
-    let found = rows.len();
-    if args.skip > 0 && args.skip >= found {
+/// Which of so many rows are neither passed over nor left behind.
+fn chosen(found: usize, args: &DataArgs, data: &str) -> Result<Range<usize>, Failure> {
+    let skip = args.skip;
+    if skip > 0 && skip >= found {
         return Err(Failure::Failed(format!(
-            "{data}: --skip {} leaves nothing of {found} rows",
-            args.skip
+            "{data}: --skip {skip} leaves nothing of {found} rows"
         )));
     }
-    let rows = rows.skip(args.skip);
-    Ok(match args.take {
-        Some(count) => rows.take(count),
-        None => rows,
-    })
+    let end = skip.saturating_add(args.take.unwrap_or(found));
+    Ok(skip..end.min(found))
+}
+
+fn rows_of(rows: Dataset, args: &DataArgs, data: &str) -> Result<Dataset, Failure> {
+    let chosen = chosen(rows.len(), args, data)?;
+    Ok(rows.skip(chosen.start).take(chosen.len()))
 }
 
 /// Sets a share of the rows apart.
@@ -205,14 +207,11 @@ pub(crate) fn inputs(model: &Model, data: &str, args: &DataArgs) -> Result<Input
     let options = options_for(model, args);
     columns_to_choose(data, &options)?;
     let rows = source::open_inputs(data, &options)?;
-    let end = match args.take {
-        Some(count) => args.skip.saturating_add(count).min(rows.rows()),
-        None => rows.rows(),
-    };
-    if args.skip == 0 && end == rows.rows() {
+    let chosen = chosen(rows.rows(), args, data)?;
+    if chosen.len() == rows.rows() {
         return Ok(rows);
     }
-    Ok(rows.select(&(args.skip..end).collect::<Vec<_>>()))
+    Ok(rows.into_selected(&chosen.collect::<Vec<_>>()))
 }
 
 /// The rows of a data set, those to train on or those to test on, to be looked at.

@@ -99,7 +99,10 @@ fn some_classes_some_rows() {
         2,
         &["--only", "--one-vs-rest"],
     );
-    room.fails("train d.csv --skip 400", 1, &["--skip 400", "400 rows"]);
+    for command in ["train", "predict zero.safetensors"] {
+        let command = format!("{command} d.csv --skip 400");
+        room.fails(&command, 1, &["--skip 400", "400 rows"]);
+    }
 }
 
 /// The first weights of `np.random.seed(1)`; `0.2 * np.random.random((784, 2)) - 0.1` for [in, out].
