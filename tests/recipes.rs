@@ -339,6 +339,8 @@ fn faults_of_a_recipe_name_file_and_line() {
         2,
         &["`keras-frist`", "did you mean `keras-first`?"],
     );
+    let words = ["`KERAS-FRIST`", "did you mean `keras-first`?"];
+    room.fails("recipe show KERAS-FRIST", 2, &words);
     room.fails("recipe run", 2, &["NAME"]);
     room.fails("recipe run --all neuron-4", 2, &["--all"]);
     room.fails("recipe show", 2, &["NAME"]);

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use mlp_core::dataset::suggest::closest;
+
 use super::recipe_file::Recipe;
 use super::toml_file::TomlFile;
 use crate::failure::Failure;
@@ -82,14 +84,9 @@ pub(super) fn find(name: &str) -> Result<Recipe, Failure> {
     let path = Path::new(name);
     let is_file = path.extension().is_some_and(|e| e == "toml") || name.contains(['/', '\\']);
     if !is_file {
-        let close = BUILT_IN
-            .iter()
-            .map(|(known, _)| (strsim::damerau_levenshtein(name, known), known))
-            .min()
-            .filter(|&(distance, _)| distance <= name.len().div_ceil(3));
-        let meant = close.map_or_else(
+        let meant = closest(name, BUILT_IN.iter().map(|(known, _)| *known)).map_or_else(
             || "`mlp-fast recipe list` has them all".to_owned(),
-            |(_, known)| format!("did you mean `{known}`?"),
+            |known| format!("did you mean `{known}`?"),
         );
         return Err(Failure::usage(format!(
             "no recipe is named `{name}` (a recipe file of your own ends in .toml); {meant}"

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, FromArgMatches};
+use mlp_core::dataset::suggest::closest;
 use toml::de::DeValue;
 
 use super::toml_file::{Section, TomlFile, Value, wrong};
@@ -158,13 +159,8 @@ fn unknown(
         .get_arguments()
         .filter_map(clap::Arg::get_long)
         .filter(|name| !NOT_HERE.contains(name));
-    let close = known
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .min()
-        .filter(|&(distance, _)| distance <= name.len().div_ceil(3));
-    let meant = close.map_or_else(String::new, |(_, known)| {
-        format!("; did you mean `{known}`?")
-    });
+    let meant =
+        closest(name, known).map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
     file.fault(
         place,
         format!("unknown setting `{name}`: a setting is an option of `mlp-fast train`, without its dashes{meant}"),

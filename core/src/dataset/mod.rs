@@ -26,7 +26,7 @@ pub mod source;
 mod sparse;
 mod split;
 #[cfg(feature = "files")]
-mod suggest;
+pub mod suggest;
 
 use std::collections::HashSet;
 

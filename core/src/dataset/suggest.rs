@@ -2,7 +2,7 @@
 
 /// The name with the fewest letters to insert, delete or replace (Levenshtein), if those are at most a third of the
 /// letters of `typed`, rounded up, and not all.
-pub(super) fn closest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let typed: Vec<char> = typed.to_lowercase().chars().take(64).collect();
     names
         .map(|name| (distance(&typed, name), name))
