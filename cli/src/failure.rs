@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use mlp_core::{Error, Kind};
+use mlp_core::error::{Error, Kind, one_line};
 
 /// Why a command did not finish.
 #[derive(Debug)]
@@ -39,17 +39,6 @@ impl fmt::Display for Failure {
             Self::ReaderGone => f.write_str("the reader of the output has gone"),
         }
     }
-}
-
-/// Control characters as Rust writes them, so that no file can move the cursor of a terminal or feign another line.
-fn one_line(f: &mut fmt::Formatter<'_>, sentence: &str) -> fmt::Result {
-    sentence.chars().try_for_each(|c| {
-        if c.is_control() {
-            write!(f, "{}", c.escape_default())
-        } else {
-            write!(f, "{c}")
-        }
-    })
 }
 
 impl From<Error> for Failure {

@@ -90,7 +90,10 @@ impl fmt::Display for Error {
 }
 
 /// Control characters as Rust writes them, so that no text can move a terminal's cursor or feign another line.
-fn one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+///
+/// # Errors
+/// When the formatter cannot write.
+pub fn one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     for part in text.split_inclusive(char::is_control) {
         match part.chars().next_back().filter(|c| c.is_control()) {
             Some(control) => {
