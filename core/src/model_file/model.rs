@@ -86,15 +86,7 @@ impl Model {
         super::write(path, &self.to_saved())
     }
 
-    /// The first half of [`save`](Self::save): see [`stage`](super::stage()).
-    ///
-    /// # Errors
-    /// As those of [`save`](Self::save).
-    pub fn stage(&self, path: &Path) -> Result<Staged, Error> {
-        super::stage_model(path, super::permit, &self.to_saved())
-    }
-
-    /// [`stage`](Self::stage) with a watch: see [`stage_watched`](super::stage_watched()).
+    /// The first half of [`save`](Self::save), with a watch: see [`stage_watched`](super::stage_watched()).
     ///
     /// # Errors
     /// As those of [`save`](Self::save).

@@ -166,7 +166,6 @@ impl Matrix {
             cols: self.cols,
             stride: padded(self.cols),
             data: &mut self.data,
-            padded: true,
         }
     }
 
@@ -200,7 +199,6 @@ pub struct MatMut<'a> {
     rows: usize,
     cols: usize,
     stride: usize,
-    padded: bool,
 }
 
 #[inline(always)]
@@ -290,27 +288,7 @@ impl<'a> MatMut<'a> {
             rows,
             cols,
             stride,
-            padded: false,
         }
-    }
-
-    /// The same view, its rows ending in padding to whole lines that may be written (with zeros).
-    ///
-    /// # Panics
-    /// When the slice or the stride has no room for the padding.
-    #[must_use]
-    #[track_caller]
-    pub fn assume_padded(self) -> Self {
-        check(self.data.len(), self.rows, padded(self.cols), self.stride);
-        Self {
-            padded: true,
-            ..self
-        }
-    }
-
-    /// Whether the rows end in padding to whole lines.
-    pub fn is_padded(&self) -> bool {
-        self.padded
     }
 
     /// The number of rows.
@@ -352,18 +330,6 @@ impl<'a> MatMut<'a> {
     #[inline(always)]
     pub fn reborrow(&mut self) -> MatMut<'_> {
         MatMut {
-            data: self.data,
-            rows: self.rows,
-            cols: self.cols,
-            stride: self.stride,
-            padded: self.padded,
-        }
-    }
-
-    /// The same matrix, to read.
-    #[inline(always)]
-    pub fn as_ref(&self) -> MatRef<'_> {
-        MatRef {
             data: self.data,
             rows: self.rows,
             cols: self.cols,

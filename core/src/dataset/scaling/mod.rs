@@ -109,15 +109,7 @@ impl Scaling {
             ScalingKind::Standard => {
                 let range = Range::of(inputs)?;
                 let (mean, deviation) = moments(inputs);
-                let shift = mean.iter().enumerate().map(|(j, &mean)| {
-                    // The f64 mean of equal values may differ from them in the last bit.
-                    if range.is_constant(j) {
-                        range.least[j]
-                    } else {
-                        mean as f32
-                    }
-                });
-                let shift = shift.collect();
+                let shift = mean.iter().map(|&mean| mean as f32).collect();
                 let scale = (0..columns).map(|j| range.scale(j, deviation[j])).collect();
                 Ok(Self::build("standard", columns, shift, scale))
             }

@@ -66,14 +66,10 @@ impl Range {
         Ok(Self { least, greatest })
     }
 
-    pub(super) fn is_constant(&self, j: usize) -> bool {
-        self.least[j] == self.greatest[j]
-    }
-
     /// 1 / `spread` in f32, or 1 for a column that is constant, or so nearly that f32 has no such number.
     pub(super) fn scale(&self, j: usize, spread: f64) -> f32 {
         let scale = (1.0 / spread) as f32;
-        if self.is_constant(j) || !scale.is_finite() {
+        if self.least[j] == self.greatest[j] || !scale.is_finite() {
             1.0
         } else {
             scale

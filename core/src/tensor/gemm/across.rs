@@ -63,9 +63,8 @@ impl Across<'_, '_> {
             visit(self.pieces, first, |rows, c| {
                 let a = match self.a {
                     Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
-                    Operand::Transposed(_) => {
-                        let stride =
-                            pack::rows_into(self.a, rows.clone(), steps.clone(), rows_of_a);
+                    Operand::Transposed(a) => {
+                        let stride = pack::rows_into(a, rows.clone(), steps.clone(), rows_of_a);
                         (&rows_of_a[..], stride)
                     }
                 };

@@ -157,7 +157,7 @@ fn by_blocks(
                     let steps = block.steps.clone();
                     let (a, a_stride) = match a {
                         Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
-                        Operand::Transposed(_) => {
+                        Operand::Transposed(a) => {
                             let stride = pack::rows_into(a, rows, steps, &mut room);
                             (&room[..], stride)
                         }

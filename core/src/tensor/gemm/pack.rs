@@ -149,9 +149,10 @@ pub(super) fn pack_into(
     }
 }
 
-/// Writes so many steps of some rows of `a` into `out`, row after row: gives the distance between them.
+/// Writes so many steps of some rows of a transposed matrix, columns of `a`, into `out`, row after row: gives the distance
+/// between them.
 pub(super) fn rows_into(
-    a: Operand<'_>,
+    a: MatRef<'_>,
     rows: Range<usize>,
     steps: Range<usize>,
     out: &mut Vec<f32>,
@@ -159,23 +160,13 @@ pub(super) fn rows_into(
     // Whole lines and one more, lest the rows of a block of KB steps contend for the same places in a cache.
     let stride = padded(steps.len()) + LINE;
     out.resize(rows.len() * stride, 0.0);
-    match a {
-        Operand::Plain(a) => {
-            for (row, r) in out.chunks_exact_mut(stride).zip(rows) {
-                let from = &a.row(r)[steps.clone()];
-                row[..from.len()].copy_from_slice(from);
-            }
-        }
-        Operand::Transposed(a) => {
-            let firsts = rows.clone().step_by(TURNED_TOGETHER);
-            for (first, out) in firsts.zip(out.chunks_mut(TURNED_TOGETHER * stride)) {
-                let columns = first..rows.end.min(first + TURNED_TOGETHER);
-                for (p, step) in steps.clone().enumerate() {
-                    let line = &a.row(step)[columns.clone()];
-                    for (row, x) in out.chunks_exact_mut(stride).zip(line) {
-                        row[p] = *x;
-                    }
-                }
+    let firsts = rows.clone().step_by(TURNED_TOGETHER);
+    for (first, out) in firsts.zip(out.chunks_mut(TURNED_TOGETHER * stride)) {
+        let columns = first..rows.end.min(first + TURNED_TOGETHER);
+        for (p, step) in steps.clone().enumerate() {
+            let line = &a.row(step)[columns.clone()];
+            for (row, x) in out.chunks_exact_mut(stride).zip(line) {
+                row[p] = *x;
             }
         }
     }
