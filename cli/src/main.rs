@@ -2,7 +2,7 @@
 //!
 //! Thin: arguments in ([`args`], checked together in [`settings`]), words and files out; everything numeric is
 //! `mlp_core`'s. This file turns the end of a command into an exit code: 0 done (also when the reader of the output
-//! went away), 1 failed, 2 usage, 130 interrupted.
+//! went away), 1 failed, 2 usage, 130 interrupted, 143 terminated.
 
 mod activations_svg;
 mod args;

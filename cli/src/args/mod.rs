@@ -30,7 +30,7 @@ use value::{count, seed};
 #[command(
     after_help = "DATA is `digits` (built in), `mnist`, `fashion-mnist`, a CSV file, an IDX file of images \
     or a folder of IDX files.\nResults go to standard output, progress and notes to standard error. \
-    Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nLimits: a CSV row has at most 64 MB and 1000000 columns, a packed IDX file \
+    Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted, 143 terminated.\nLimits: a CSV row has at most 64 MB and 1000000 columns, a packed IDX file \
      4 GiB; data/README.md has all."
 )]
 pub(crate) struct Cli {

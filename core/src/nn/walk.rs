@@ -4,7 +4,7 @@
 //!
 //! | number | formula |
 //! |---|---|
-//! | `d_z` of the last layer | `dL/dp f'(z)`; for the losses from logits p - y at once |
+//! | `d_z` of the last layer | `dL/dp f'(z)`; at once for the losses from logits: p - y, or (p - y) / n |
 //! | `d_z` of a layer before | `f'(z)` times the sum over the next layer's units k of `W[k] d_z[k]` |
 //! | `d_weight` | `d_z[unit] a[input]` |
 //! | `d_bias` | `d_z[unit]` |

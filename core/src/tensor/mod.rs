@@ -1,4 +1,5 @@
-//! The tensor core: matrices, GEMM, and the elementwise kernels under the network. Imports `isa` and `error` only.
+//! The tensor core: matrices, GEMM, and the elementwise kernels under the network. Imports the ground floor
+//! (`choice`, `error`, `isa`) and `team` only.
 
 pub mod activation;
 pub mod curve;

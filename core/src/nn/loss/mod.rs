@@ -14,8 +14,8 @@
 //!
 //! **The two that go with their activation** (binary cross-entropy with sigmoid, cross-entropy with softmax;
 //! [`Loss::from_logits`]) take the logits z and apply the activation themselves: log p never sees a p that rounded to 0,
-//! and the two derivatives collapse into p - y. No finite logit gives NaN. All others take f(z) and go with every
-//! activation; their gradient is carried through f' here, softmax's full Jacobian included.
+//! and the two derivatives collapse into p - y, of a mean into (p - y) / n. No finite logit gives NaN. All others take f(z)
+//! and go with every activation; their gradient is carried through f' here, softmax's full Jacobian included.
 //!
 //! **A row's way.** [`loss_forward`] turns the row that the output layer handed over into the final outputs p and tells
 //! the loss; [`loss_backward`] is the same call and then turns p into dL/dz. So evaluation gives the bits of training,

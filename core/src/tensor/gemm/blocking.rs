@@ -3,7 +3,7 @@
 //! | loop | cut | must fit | why |
 //! | --- | --- | --- | --- |
 //! | registers | MR x 16 NP | the register file | see `microkernel` |
-//! | k | [`KB`] | MR rows of A in half of the first-level cache (6 * 512 * 4 = 12 KiB) | fixed by the contract |
+//! | k | [`KB`] | MR rows of A in half of the first-level cache (8 * 512 * 4 = 16 KiB at most) | fixed by the contract |
 //! | n | [`block_in_l2`] | that part of B in half of the second-level cache | B is read from there once per row tile |
 
 use std::sync::OnceLock;

@@ -36,7 +36,7 @@ pub(in crate::train) struct Lesson<'a> {
 pub(in crate::train) struct Scratch {
     /// For a strip of a layer's inputs.
     pub(in crate::train) packed: Aligned,
-    /// For the first layer's dL/dz, where inputs are sparse.
+    /// For the dL/dz of a layer, where zeros of its inputs are skipped.
     pub(in crate::train) lines: Aligned,
 }
 
