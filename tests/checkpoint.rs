@@ -4,10 +4,15 @@
 mod interruption;
 mod sample;
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use interruption::{data, network, whole};
-use mlp_core::nn::Network;
+use mlp_core::dataset::Dataset;
+use mlp_core::nn::{Init, Network};
 use mlp_core::optim::{Adam, AdamW, Optimizer, RmsProp, Sgd};
 use mlp_core::rng::LegacyRandom;
+use mlp_core::tensor::Matrix;
 use mlp_core::tensor::activation::Activation;
 use mlp_core::train::{Every, History, Schedule, Stop, Trainer};
 use mlp_core::{Isa, Kind};
@@ -99,6 +104,33 @@ fn batches_of_several_parts_go_on_too() {
             .fit(&mut net, &train, Some(&validation))
             .expect("the run goes on");
         assert!(outcome(&net, &history) == outcome(&run.0, &run.1), "{name}");
+    }
+}
+
+#[test]
+fn a_batch_of_several_parts_is_stopped_as_a_whole() {
+    let (train, validation) = (greatest_of(1300, 9, 3, 53), greatest_of(20, 9, 3, 52));
+    let trainer = || Trainer::new(Adam::new(1e-2)).batch_size(1024).epochs(2);
+    let (run, _) = whole(trainer(), (&train, &validation));
+    for asked in 1..6 {
+        let (mut calls, mut stopped) = (0, None);
+        trainer()
+            .checkpoints(Every::Run, |checkpoint| stopped = Some(checkpoint.clone()))
+            .stop_when(|| {
+                calls += 1;
+                calls == asked
+            })
+            .fit(&mut network(1, Isa::SCALAR), &train, Some(&validation))
+            .expect("a fit");
+        let mut net = network(99, Isa::SCALAR);
+        let history = trainer()
+            .resume(stopped.expect("a checkpoint"))
+            .fit(&mut net, &train, Some(&validation))
+            .expect("the run goes on");
+        assert!(
+            outcome(&net, &history) == outcome(&run.0, &run.1),
+            "call {asked}"
+        );
     }
 }
 
@@ -218,6 +250,26 @@ fn checkpoints_come_when_they_are_due() {
 }
 
 #[test]
+fn between_checkpoints_there_are_as_many_seconds_as_asked_for() {
+    let (train, validation) = data();
+    let (seconds, begin, mut count) = (0.05, Instant::now(), 0);
+    Trainer::new(Sgd::new(0.1))
+        .batch_size(16)
+        .epochs(4)
+        .on_step(|step| {
+            if (step.epoch, step.step) == (1, 1) {
+                sleep(Duration::from_secs_f64(1.2 * seconds));
+            }
+        })
+        .checkpoints(Every::Seconds(seconds), |_| count += 1)
+        .fit(&mut network(1, Isa::SCALAR), &train, Some(&validation))
+        .expect("a fit");
+    // One after the first step, and one more at the end, whenever that is.
+    let most = begin.elapsed().as_secs_f64() / seconds + 1.0;
+    assert!(count >= 2 && f64::from(count) <= most, "{count}");
+}
+
+#[test]
 fn more_epochs_are_a_longer_run_under_a_constant_schedule_only() {
     let (train, validation) = data();
     let trainer = |epochs| {
@@ -295,4 +347,23 @@ fn a_run_that_diverges_hands_out_no_ruined_weights() {
         Kind::Diverged
     );
     assert!(count < 5, "{count} checkpoints");
+}
+
+#[test]
+fn a_last_step_to_nowhere_is_no_result() {
+    // The derivative is -2000, and 2e41 is no f32.
+    let one = |x: f32| Matrix::from_vec(1, 1, &[x]);
+    let data = Dataset::values(one(1.0).into(), one(1000.0)).expect("a data set");
+    let mut net = Network::builder(1)
+        .dense(1, Activation::Identity)
+        .init(Init::Zeros)
+        .build()
+        .expect("a network");
+    let before = bits(&net);
+    let fault = Trainer::new(Sgd::new(1e38))
+        .epochs(1)
+        .checkpoints(Every::Steps(1), |checkpoint| panic!("{checkpoint}"))
+        .fit(&mut net, &data, None)
+        .expect_err("no finite weights");
+    assert_eq!((fault.kind(), bits(&net)), (Kind::Diverged, before));
 }
