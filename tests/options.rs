@@ -5,9 +5,9 @@ mod sample;
 use mlp_core::dataset::{Dataset, Inputs, Targets};
 use mlp_core::nn::{DrawOrder, Init, Loss, Network};
 use mlp_core::rng::LegacyRandom;
-use mlp_core::train::{Flow, History, Schedule, Trainer};
-use mlp_core::{Activation, Adam, Error, Kind, Matrix, Sgd};
-use sample::{bits, greatest_of};
+use mlp_core::train::{Flow, History, Monitor, Schedule, Trainer};
+use mlp_core::{Activation, Adam, AdamW, Error, Kind, Matrix, Sgd};
+use sample::{bits, greatest_of, names};
 
 fn network() -> Network {
     Network::builder(5)
@@ -149,8 +149,12 @@ fn rates_of_layers() {
     assert_eq!(bits(&plain), bits(&halves), "half of twice the rate");
 
     let start = network();
-    for optimizer in [Sgd::new(0.1).into(), Adam::new(0.01).into()] {
-        let optimizer: mlp_core::Optimizer = optimizer;
+    let optimizers: [mlp_core::Optimizer; 3] = [
+        Sgd::new(0.1).into(),
+        Adam::new(0.01).into(),
+        AdamW::new(0.01).weight_decay(0.5).into(),
+    ];
+    for optimizer in optimizers {
         let (frozen, _) = fitted(Trainer::new(optimizer).layer_rates(&[0.0, 1.0]));
         let layer = |net: &Network, l: usize| {
             (
@@ -173,6 +177,46 @@ fn rates_of_layers() {
         let told = refused(Trainer::new(Sgd::new(0.1)).layer_rates(rates));
         assert!(told.contains(part), "{told}");
     }
+}
+
+#[test]
+fn the_rows_held_out_must_go_with_the_network_too() {
+    let two_classes = || {
+        Network::builder(5)
+            .dense(2, Activation::Softmax)
+            .build()
+            .expect("a network")
+    };
+    let train = greatest_of(20, 5, 2, 3);
+    let none = Dataset::classes(Matrix::zeros(0, 5).into(), vec![], names(2)).expect("a data set");
+    for (validation, kinds) in [
+        (none, &[Kind::Data][..]),
+        (greatest_of(9, 4, 2, 4), &[Kind::Data]),
+        (greatest_of(9, 5, 3, 4), &[Kind::Setting, Kind::Data]),
+    ] {
+        let (mut net, before) = (two_classes(), bits(&two_classes()));
+        let fault = Trainer::new(Sgd::new(0.1))
+            .epochs(1)
+            .fit(&mut net, &train, Some(&validation))
+            .expect_err("a fault");
+        assert!(kinds.contains(&fault.kind()), "{fault}");
+        assert_eq!(bits(&net), before, "{fault}");
+    }
+}
+
+#[test]
+fn values_have_no_accuracy_to_monitor() {
+    let values = Matrix::from_fn(8, 1, |r, _| r as f32);
+    let data = Dataset::values(values.clone().into(), values).expect("a data set");
+    let mut net = Network::builder(1)
+        .dense(1, Activation::Identity)
+        .build()
+        .expect("a network");
+    let fault = Trainer::new(Sgd::new(0.0))
+        .monitor(Monitor::Accuracy)
+        .fit(&mut net, &data, None)
+        .expect_err("a fault");
+    assert_eq!(fault.kind(), Kind::Setting, "{fault}");
 }
 
 /// Row r has a one in column r, so that its gradient reaches weight r alone.
