@@ -338,6 +338,11 @@ fn settings_are_checked() {
         (RmsProp::new(0.1).rho(1.0).into(), ("rho", "1.0")),
         (RmsProp::new(0.1).eps(0.0).into(), ("eps", "0.0")),
         (Adam::new(0.1).betas(0.9, 1.0).into(), ("beta2", "1.0")),
+        // 1 as an f32.
+        (
+            Adam::new(0.1).betas(0.999_999_99, 0.9).into(),
+            ("beta1", "0.99999999"),
+        ),
         (Adam::new(0.1).betas(f64::NAN, 0.9).into(), ("beta1", "NaN")),
         (Adam::new(0.1).eps(1e-60).into(), ("eps", "1e-60")),
         (RmsProp::new(0.1).eps(1e-30).into(), ("eps", "1e-30")),
@@ -387,6 +392,14 @@ fn names_go_round_and_settings_can_be_changed() {
             .to_string();
         assert!(error.contains("foo") && error.contains("lr"), "{error}");
     }
+    let usual = |name| Optimizer::parse(name, None).expect("a name").lr();
+    assert_eq!(
+        Optimizer::NAMES
+            .iter()
+            .map(|name| usual(name))
+            .collect::<Vec<_>>(),
+        [0.1, 0.1, 0.03, 0.03, 1e-3, 3e-3, 3e-3]
+    );
     let error = Optimizer::parse("adma", 0.1)
         .expect_err("no such name")
         .to_string();
