@@ -249,3 +249,79 @@ weight        500000       707.107       500.000      0.995000
 rows 2";
     assert_eq!(report, expected);
 }
+
+#[test]
+fn one_row_has_no_variance_to_explain() {
+    let one = |x: f32| Matrix::from_vec(1, 1, &[x]);
+    for prediction in [2.0, 3.0] {
+        let scores = Regression::new(&names(1), &one(2.0), &one(prediction)).unwrap();
+        assert!(scores.r2.is_nan() && scores.per_output[0].r2.is_nan());
+        assert!(scores.to_json()["r2"].is_null());
+    }
+}
+
+#[test]
+fn one_row_of_scores_is_enough_to_have_no_log_loss() {
+    let odd = [1.5, 0.0];
+    for at in 0..3 {
+        let p = Matrix::from_fn(3, 2, |r, c| if r == at { odd[c] } else { 0.5 });
+        let scores = Classification::new(&names(2), &[0, 1, 0], &p).unwrap();
+        assert_eq!(scores.log_loss, None, "row {at}");
+    }
+}
+
+#[test]
+fn averages_are_printed_by_their_names() {
+    // Three rows of the first class, all hit; one of the second, missed: its precision and recall are 0.
+    let p = Matrix::from_fn(4, 2, |_, c| if c == 0 { 0.75 } else { 0.25 });
+    let report = Classification::new(&names(2), &[0, 0, 0, 1], &p)
+        .unwrap()
+        .to_string();
+    for line in [
+        "   macro avg     0.3750     0.5000     0.4286          4",
+        "weighted avg     0.5625     0.7500     0.6429          4",
+    ] {
+        assert!(report.lines().any(|found| found == line), "{report}");
+    }
+}
+
+#[test]
+fn the_worst_come_first() {
+    // Of class k, (7 k) mod 11 rows are taken for the class after it.
+    let classes = 50;
+    let wrong = |k: u32| (7 * k) % 11;
+    let pairs =
+        (0..classes).flat_map(|k| (0..3 + wrong(k)).map(move |n| (k, k + u32::from(n > 2))));
+    let (labels, taken): (Vec<u32>, Vec<u32>) = pairs.map(|(k, p)| (k, p % classes)).unzip();
+    let p = Matrix::from_fn(labels.len(), classes as usize, |r, c| {
+        f32::from(u8::from(taken[r] as usize == c))
+    });
+    let scores = Classification::new(&names(classes as usize), &labels, &p).unwrap();
+    let report = scores.to_string();
+
+    let mut by_f1 = scores.per_class.clone();
+    by_f1.sort_by(|a, b| a.f1.total_cmp(&b.f1));
+    let listed: Vec<&str> = report
+        .lines()
+        .skip(4)
+        .take(40)
+        .map(|line| &line[..12])
+        .collect();
+    let want = by_f1[..40]
+        .iter()
+        .map(|class| format!("{:>12}", class.name));
+    assert_eq!(listed, want.collect::<Vec<_>>());
+
+    // The most frequent first, of equals the first class.
+    let mut confused: Vec<u32> = (0..classes).collect();
+    confused.sort_by_key(|&k| std::cmp::Reverse(wrong(k)));
+    let last: Vec<&str> = report.lines().rev().take(20).collect();
+    for (line, &k) in last.iter().rev().zip(&confused) {
+        let (n, next) = (wrong(k), (k + 1) % classes);
+        let want = format!(
+            "{n:>9} x true {:<8}  predicted class {next}",
+            format!("class {k}")
+        );
+        assert_eq!(*line, want);
+    }
+}
