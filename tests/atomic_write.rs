@@ -83,6 +83,32 @@ fn check_says_what_writing_would() {
         assert!(before.contains(expected), "{before}");
     }
     assert_eq!(files_in(dir.path()), ["file"]);
+
+    // A directory in which nobody can make a file.
+    #[cfg(target_os = "linux")]
+    {
+        let path = Path::new("/proc/out.txt");
+        let before = check_writable(path).unwrap_err().to_string();
+        assert_eq!(before, write(path, "text").unwrap_err().to_string());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_permissions_of_the_old_file_are_kept() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out.txt");
+    write(&path, "old").unwrap();
+    // Some more and some less than a new file has.
+    for mode in [0o600, 0o755] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        write(&path, "new").unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            mode
+        );
+    }
 }
 
 #[test]

@@ -163,3 +163,18 @@ fn other_files_are_told_apart() {
     let told = foreign(json!({"mlp_fast_checkpoint": "{\"format\": 1}"}));
     assert!(told.contains("expected crc32"), "{told}");
 }
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    // A reader takes a header of at most 16 MiB.
+    let of = |length: usize| to_bytes(&checkpoint(), &"x".repeat(length).into());
+    assert!(from_bytes(&of(15 << 20).expect("bytes")).is_ok());
+    let fault = of(16 << 20).expect_err("more than a reader takes");
+    assert_eq!(fault.kind(), Kind::Checkpoint);
+    assert!(
+        fault
+            .to_string()
+            .ends_with("bytes, expected at most 16777216"),
+        "{fault}"
+    );
+}

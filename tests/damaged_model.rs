@@ -171,10 +171,16 @@ fn faults_of_the_tensors_are_named() {
     says(&renamed("layers.1.weight", "layers.7.weight"), missing);
     says(&renamed("preprocessing.shift", "extra"), "found the tensor extra, which");
 
-    let mut bytes = sample();
-    let last = bytes.len() - 4;
-    bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
-    says(&fault(&bytes), "expected finite numbers in preprocessing.shift, found NaN");
+    for name in ["layers.0.weight", "layers.0.bias", "preprocessing.scale", "preprocessing.shift"] {
+        let bytes = sample();
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let (header, data) = bytes[8..].split_at(length);
+        let header: Value = serde_json::from_slice(header).unwrap();
+        let end = header[name]["data_offsets"][1].as_u64().unwrap() as usize;
+        let mut data = data.to_vec();
+        data[end - 4..end].copy_from_slice(&f32::NAN.to_le_bytes());
+        says(&fault(&joined(&header, &data)), &format!("finite numbers in {name}, found NaN"));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 
 use mlp_core::model_file::{self, Model, Preprocessing, Saved, SavedLayer, TargetMeta, Task};
 use mlp_core::tensor::Matrix;
-use mlp_core::{Activation, Network};
+use mlp_core::{Activation, Kind, Network};
 use sample::{bits, greatest_of};
 use serde_json::{Value, json};
 
@@ -146,7 +146,7 @@ fn file_is_laid_out_as_pytorch_does() {
 #[test]
 fn model_that_does_not_hold_together_is_not_written() {
     type Change = fn(&mut Saved);
-    let cases: [(Change, &str); 8] = [
+    let cases: [(Change, &str); 10] = [
         (
             |s| s.layers[0].weight.row_mut(1)[1] = f32::NAN,
             "expected finite numbers in layers.0.weight, found NaN",
@@ -154,6 +154,14 @@ fn model_that_does_not_hold_together_is_not_written() {
         (
             |s| s.layers[0].bias = Some(vec![1.0]),
             "expected layers.0.bias to have 2 elements, found 1",
+        ),
+        (
+            |s| s.layers[0].bias = Some(vec![0.0, f32::NEG_INFINITY]),
+            "expected finite numbers in layers.0.bias, found -inf",
+        ),
+        (
+            |s| s.preprocessing.scale[2] = f32::NAN,
+            "expected finite numbers in preprocessing.scale, found NaN",
         ),
         (
             |s| s.layers[1].weight = Matrix::zeros(2, 5),
@@ -200,4 +208,19 @@ fn a_model_is_its_bytes() {
     assert_eq!(again.to_bytes().expect("bytes"), bytes);
     assert_eq!(bits(&again.network), bits(&model.network));
     assert!(Model::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    // A reader takes a header of at most 16 MiB.
+    let of = |length: usize| model_file::to_bytes(&with(|s| s.record = "x".repeat(length).into()));
+    assert!(model_file::from_bytes(&of(15 << 20).unwrap()).is_ok());
+    let fault = of(16 << 20).unwrap_err();
+    assert_eq!(fault.kind(), Kind::Model);
+    assert!(
+        fault
+            .to_string()
+            .ends_with("bytes, expected at most 16777216"),
+        "{fault}"
+    );
 }
