@@ -1,7 +1,12 @@
 //! `LegacyRandom` gives the numbers of `NumPy`'s `RandomState`. What `NumPy` gives is in `golden/legacy_random.json`, which
-//! `golden/legacy_random.py` writes.
+//! `golden/legacy_random.py` writes. A fit takes its order and its dropout from it as a document does.
 
+use mlp_core::dataset::Dataset;
+use mlp_core::nn::Network;
 use mlp_core::rng::LegacyRandom;
+use mlp_core::train::Trainer;
+use mlp_core::{Activation, Matrix, Sgd};
+use oracle::rng::Rng;
 use serde_json::Value;
 
 const SEEDS: [u32; 5] = [0, 1, 3, 138, u32::MAX];
@@ -178,4 +183,75 @@ fn one_stream_for_all_and_its_state() {
 #[should_panic(expected = "no number lies from 3 to below 3")]
 fn no_number_lies_in_an_empty_range() {
     LegacyRandom::new(1).randint(3, 3);
+}
+
+/// A 4-3-1 net of identities, one number of the inputs in four and one of the hidden ones in two dropped, against loops as a
+/// document writes them: an order for each epoch, then a mask for each layer of each step.
+#[test]
+fn order_and_dropout_of_a_fit_come_from_the_stream() {
+    let (rows, batch, lr) = (7, 3, 0.125);
+    let mut numbers = Rng::new(41);
+    let inputs = Matrix::from_vec(rows, 4, &numbers.uniform(4 * rows, -1.0, 1.0));
+    let targets = Matrix::from_vec(rows, 1, &numbers.uniform(rows, -1.0, 1.0));
+    let data = Dataset::values(inputs.clone().into(), targets.clone()).expect("a data set");
+    let mut net = Network::builder(4)
+        .dropout(0.25)
+        .dense_no_bias(3, Activation::Identity)
+        .dropout(0.5)
+        .dense_no_bias(1, Activation::Identity)
+        .build()
+        .expect("a network");
+    let start = |l: usize| net.layers()[l].weight().to_vec().into_iter().map(f64::from);
+    let (mut first, mut last): (Vec<f64>, Vec<f64>) = (start(0).collect(), start(1).collect());
+
+    let mut random = LegacyRandom::new(5);
+    for _ in 0..2 {
+        for step in random.permutation(rows).chunks(batch) {
+            let rates = (0..4 * step.len()).map(|_| random.random_sample());
+            let inputs_kept: Vec<f64> = rates
+                .map(|x| f64::from(u8::from(x >= 0.25)) / 0.75)
+                .collect();
+            let halves = (0..3 * step.len()).map(|_| random.randint(0, 2));
+            let hidden_kept: Vec<f64> = halves.map(|kept| 2.0 * kept as f64).collect();
+            let (mut d_first, mut d_last) = ([0.0; 12], [0.0; 3]);
+            for (r, &row) in step.iter().enumerate() {
+                let x = |i: usize| f64::from(inputs.row(row)[i]) * inputs_kept[4 * r + i];
+                let hidden = |h: usize| {
+                    (0..4).map(|i| first[4 * h + i] * x(i)).sum::<f64>() * hidden_kept[3 * r + h]
+                };
+                let y = (0..3).map(|h| last[h] * hidden(h)).sum::<f64>();
+                let d = 2.0 * (y - f64::from(targets.row(row)[0])) / step.len() as f64;
+                for h in 0..3 {
+                    d_last[h] += d * hidden(h);
+                    for i in 0..4 {
+                        d_first[4 * h + i] += d * last[h] * hidden_kept[3 * r + h] * x(i);
+                    }
+                }
+            }
+            first
+                .iter_mut()
+                .zip(d_first)
+                .for_each(|(w, d)| *w -= lr * d);
+            last.iter_mut().zip(d_last).for_each(|(w, d)| *w -= lr * d);
+        }
+    }
+
+    let mut same = LegacyRandom::new(5);
+    Trainer::new(Sgd::new(lr))
+        .legacy_random(&mut same)
+        .batch_size(batch)
+        .epochs(2)
+        .fit(&mut net, &data, None)
+        .expect("a fit");
+    assert_eq!(same, random, "as many draws");
+    for (l, want) in [first, last].into_iter().enumerate() {
+        let found = net.layers()[l].weight().to_vec();
+        for (w, want) in found.into_iter().zip(want) {
+            // Six steps of some roundings each, of numbers of about 1.
+            assert!(
+                (f64::from(w) - want).abs() < 1e-5,
+                "layer {l}: {w}, not {want}"
+            );
+        }
+    }
 }
