@@ -179,6 +179,30 @@ fn label_column_is_found() {
 }
 
 #[test]
+fn columns_are_taken_for_what_they_are() {
+    let wide = |first: &str| format!("{first}{}\n1{}\n", ",7".repeat(784), ",8".repeat(784));
+    let (pixels, shares) = (wide("255"), wide("0.5"));
+    for (text, first) in [
+        ("1,5,high\n2,6,3\n4,7,3\n", 1.0), // numbers that count no columns
+        ("class,label,x\n1,2,3\n4,5,6\n", 1.0), // `label` comes before `class`,
+        ("target,class,label\n1,2,3\n4,5,6\n", 1.0), // the last of all it may be
+        ("class,target\n1,2\n4,5\n", 1.0), // and `target` does so too
+        (&pixels, 7.0),
+        (&shares, 0.5), // 785 columns, but no pixels
+        ("-0,b\n1,c\n", 0.0),
+    ] {
+        assert_eq!(values(&plain(text).inputs)[0], first, "{text:.40}");
+    }
+    assert_eq!(plain("-0,b\n1,c\n").inputs.bytes(), Some(&[0, 1][..]));
+    let numbered = ReadOptions {
+        header: Header::Yes,
+        ..labelled("2")
+    };
+    let csv = parse("2,b,x\n1,4,3\n4,5,6\n", &numbered).expect("a good CSV");
+    assert_eq!(csv.label.as_deref(), Some("2"), "a name before a number");
+}
+
+#[test]
 fn task_is_told_by_the_labels() {
     let targets = |labels: &[&str], task| {
         let text: String = labels

@@ -37,6 +37,10 @@ fn label_column_is_absent() {
         without(text, "4"),
         "t.csv: there is no column 4 for the label: there are 3 columns"
     );
+    let nought = without(text, "-0");
+    assert!(nought.contains("no column 0 for the label"), "{nought}");
+    let twins = without("Age,AGE,x\n1,2,3\n4,5,6\n", "age");
+    assert!(twins.contains("no label column `age`"), "{twins}");
     assert_eq!(
         without("1,2\n3,4\n", "species"),
         "t.csv: there is no header to find the label column `species` in: give its number, 1 to 2"
