@@ -162,3 +162,13 @@ fn a_staged_file_appears_when_it_is_published() {
     assert_eq!(fs::read_to_string(&kept).unwrap(), "new");
     assert_eq!(files_in(dir.path()), ["kept"]);
 }
+
+#[test]
+fn a_name_that_no_file_can_have_is_told_beforehand() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x".repeat(300));
+    let told = check_writable(&path).unwrap_err().to_string();
+    assert!(told.contains("cannot write"), "{told}");
+    assert_eq!(write(&path, "new").unwrap_err().to_string(), told);
+    assert!(files_in(dir.path()).is_empty());
+}

@@ -5,7 +5,7 @@ mod sample;
 use mlp_core::dataset::{Dataset, Inputs, Targets};
 use mlp_core::nn::{DrawOrder, Init, Loss, Network};
 use mlp_core::rng::LegacyRandom;
-use mlp_core::train::{Flow, History, Monitor, Schedule, Trainer};
+use mlp_core::train::{History, Monitor, Trainer};
 use mlp_core::{Activation, Adam, AdamW, Error, Kind, Matrix, Sgd};
 use sample::{bits, greatest_of, names};
 
@@ -45,22 +45,6 @@ fn refused(trainer: Trainer<'_>) -> String {
     let error = trainer.fit(&mut net, &data(), None).expect_err("a fault");
     assert_eq!((error.kind(), bits(&net)), (Kind::Setting, before));
     error.to_string()
-}
-
-#[test]
-fn a_schedule_goes_over_any_number_of_epochs() {
-    let mut net = network();
-    let trainer = Trainer::new(Sgd::new(0.1)).schedule(Schedule::Linear);
-    let history = trainer
-        .epochs(1 << (usize::BITS - 1))
-        .batch_size(20)
-        .on_epoch(|epoch| match epoch.epoch {
-            2 => Flow::Stop,
-            _ => Flow::Continue,
-        })
-        .fit(&mut net, &data(), None)
-        .expect("a fit");
-    assert!(history.epochs[1].loss < history.epochs[0].loss);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use mlp_core::dataset::Dataset;
 use mlp_core::nn::{Init, Loss, Network};
-use mlp_core::train::{Every, Schedule, Trainer};
+use mlp_core::train::{Every, Flow, Schedule, Trainer};
 use mlp_core::{Activation, AdamW, Matrix, Sgd};
 
 /// The weight and the bias after each step of two epochs of ten rows, four a step, from `start` on. All derivatives are -1:
@@ -69,4 +69,26 @@ fn decay_beside_the_gradient_goes_with_the_rate() {
             }
         }
     }
+}
+
+#[test]
+fn a_schedule_goes_over_any_number_of_epochs() {
+    let inputs = Matrix::from_fn(4, 1, |r, _| r as f32);
+    let data = Dataset::values(inputs.clone().into(), inputs).expect("a data set");
+    let mut net = Network::builder(1)
+        .dense(1, Activation::Identity)
+        .init(Init::Zeros)
+        .build()
+        .expect("a network");
+    let trainer = Trainer::new(Sgd::new(0.1)).schedule(Schedule::Linear);
+    let history = trainer
+        .epochs(1 << (usize::BITS - 1))
+        .batch_size(2)
+        .on_epoch(|epoch| match epoch.epoch {
+            2 => Flow::Stop,
+            _ => Flow::Continue,
+        })
+        .fit(&mut net, &data, None)
+        .expect("a fit");
+    assert!(history.epochs[1].loss < history.epochs[0].loss);
 }

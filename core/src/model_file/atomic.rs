@@ -173,7 +173,13 @@ fn plain_target(path: &Path) -> Result<Option<PathBuf>, Error> {
     if path.as_os_str().is_empty() {
         return fault("the name of the file is empty");
     }
-    let Ok(found) = fs::metadata(path) else {
+    let found = fs::metadata(path);
+    if let Err(cause) = &found
+        && cause.kind() == io::ErrorKind::InvalidFilename
+    {
+        return Err(Error::io("cannot write", path, cause));
+    }
+    let Ok(found) = found else {
         let directory = directory_of(path);
         if !directory.is_dir() {
             return fault(&format!("there is no directory {}", directory.display()));
