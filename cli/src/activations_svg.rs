@@ -108,6 +108,7 @@ mod tests {
 
     use super::activations_svg;
     use crate::svg::assert_well_formed;
+    use crate::svg::drawn::{attribute, points, tags, texts};
 
     #[test]
     fn every_activation_has_its_two_curves() {
@@ -119,5 +120,31 @@ mod tests {
         }
         let panels = Activation::NAMES.len() - 1;
         assert_eq!(text.matches("<path").count(), 2 * panels + 2);
+    }
+
+    #[test]
+    fn a_function_and_its_slope_have_the_colours_of_the_legend() {
+        let text = activations_svg().expect("a picture");
+        let names: Vec<&str> = texts(&text).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(names[1..3], ["f(z)", "f'(z)"]);
+        let legend = [0, 1].map(|at| attribute(tags(&text, "path")[at], "stroke"));
+        assert_ne!(legend[0], legend[1]);
+
+        let (_, panel) = text.split_once(">sigmoid<").expect("a panel");
+        let paths = tags(panel, "path");
+        assert_eq!([0, 1].map(|at| attribute(paths[at], "stroke")), legend);
+        let [function, slope] = [0, 1].map(|at| points(paths[at]));
+        for curve in [&function, &slope] {
+            assert!(curve.is_sorted_by(|a, b| a.0 < b.0));
+        }
+        // The function rises; its slope is steepest in the middle, where the function is above it.
+        let middle = function.len() / 2;
+        assert!(function.is_sorted_by(|a, b| a.1 >= b.1));
+        assert!(function[middle].1 < slope[middle].1);
+        let least = slope
+            .iter()
+            .map(|point| point.1)
+            .fold(f64::INFINITY, f64::min);
+        assert_eq!(slope[middle].1, least);
     }
 }

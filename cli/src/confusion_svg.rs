@@ -140,6 +140,7 @@ fn colour(full: [f64; 3], shade: f64) -> String {
 mod tests {
     use super::*;
     use crate::svg::assert_well_formed;
+    use crate::svg::drawn::{attribute, number, tags, texts};
     use mlp_core::tensor::Matrix;
 
     /// So many classes of ten rows each, one of ten taken for the next class.
@@ -180,6 +181,50 @@ mod tests {
     fn shades_run_from_white_to_full() {
         assert_eq!(colour(RIGHT, 0.0), "#ffffff");
         assert_eq!(colour(RIGHT, 1.0), "#1d4ed8");
+        assert_eq!(colour(WRONG, 1.0), "#ea580c");
+    }
+
+    /// The cell with that hint.
+    fn cell<'a>(text: &'a str, hint: &str) -> &'a str {
+        let (before, _) = text
+            .split_once(&format!("<title>{hint}: "))
+            .expect("a cell");
+        tags(before, "rect").pop().expect("a cell")
+    }
+
+    #[test]
+    fn rows_are_true_classes_and_columns_predicted_ones() {
+        let text = confusion_svg("map", &sample(&numbered(5)));
+        let right = cell(&text, "true n3, predicted n3");
+        let wrong = cell(&text, "true n3, predicted n4");
+        let below = cell(&text, "true n4, predicted n4");
+        assert_eq!(number(wrong, "y"), number(right, "y"));
+        assert_eq!(number(wrong, "x"), number(below, "x"));
+        assert!(number(wrong, "x") > number(right, "x") && number(below, "y") > number(wrong, "y"));
+        // Nine and one of the ten rows of the class, of fifty in all.
+        assert_eq!(attribute(right, "fill"), colour(RIGHT, 0.9_f64.cbrt()));
+        assert_eq!(attribute(wrong, "fill"), colour(WRONG, 0.1_f64.cbrt()));
+    }
+
+    #[test]
+    fn names_counts_and_headings_are_at_their_cells() {
+        let text = confusion_svg("map", &sample(&numbered(5)));
+        let places = |told: &str| -> Vec<(f64, f64)> {
+            let found = texts(&text).into_iter().filter(|(_, text)| *text == told);
+            found
+                .map(|(tag, _)| (number(tag, "x"), number(tag, "y")))
+                .collect()
+        };
+        let wrong = cell(&text, "true n3, predicted n4");
+        let [x, y, side] = ["x", "y", "width"].map(|key| number(wrong, key));
+        let (across, down) = (x..x + side, y..y + side);
+        assert!(down.contains(&places("n3")[0].1), "its row");
+        assert!(across.contains(&places("n4")[1].0), "its column");
+        // Its count is one of the ones, and no other is in the cell.
+        let inside = |&(x, y): &(f64, f64)| across.contains(&x) && down.contains(&y);
+        assert_eq!(places("1").iter().filter(|&at| inside(at)).count(), 1);
+        assert!(!places("9").iter().any(inside));
+        assert!(places("predicted")[0].1 < y && places("true")[0].0 < x);
     }
 
     #[test]

@@ -281,6 +281,9 @@ fn height_of(values: &Axis, value: f64) -> f64 {
 }
 
 #[cfg(test)]
+mod geometry;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::svg::assert_well_formed;

@@ -120,4 +120,24 @@ mod tests {
         assert!(places[0] < places[1]);
         assert!(text.contains("cat → &lt;dog&gt;"));
     }
+
+    #[test]
+    fn of_many_mistakes_the_surest_are_shown() {
+        let inputs = Inputs::from_bytes(vec![0; 4 * 102], 102, 4).expect("bytes");
+        let names = ["cat", "dog"].map(str::to_owned);
+        // All are cats told as dogs, the last row the surest.
+        let outputs = Matrix::from_fn(102, 2, |row, class| match class {
+            0 => 0.4 - row as f32 / 1000.0,
+            _ => 0.6 + row as f32 / 1000.0,
+        });
+        let text = mistakes_svg("cats", &inputs, &[0; 102], &names, &outputs).expect("a sheet");
+        assert_well_formed(&text);
+        assert!(text.contains("102 of 102 rows told wrong; the 100 that the model was surest of"));
+        assert_eq!(text.matches("<image").count(), 100);
+        let first = text
+            .find("row 101 is cat, told dog (0.701)")
+            .expect("a hint");
+        assert!(first < text.find("row 2 is cat").expect("a hint"));
+        assert!(!text.contains("row 1 is") && !text.contains("row 0 is"));
+    }
 }

@@ -196,6 +196,43 @@ pub(crate) fn assert_well_formed(text: &str) {
     assert!(open.is_empty(), "left open: {open:?}");
 }
 
+/// What a picture holds, in the order in which it was drawn.
+#[cfg(test)]
+pub(crate) mod drawn {
+    /// The tags of that name, each up to the next tag.
+    pub(crate) fn tags<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+        let parts = text.split('<');
+        parts
+            .filter(|part| part.split(' ').next() == Some(name))
+            .collect()
+    }
+
+    /// The texts with their tags.
+    pub(crate) fn texts(text: &str) -> Vec<(&str, &str)> {
+        let tags = tags(text, "text").into_iter();
+        tags.filter_map(|tag| tag.split_once('>')).collect()
+    }
+
+    pub(crate) fn attribute<'a>(tag: &'a str, name: &str) -> &'a str {
+        let found = tag
+            .split_once(&format!(" {name}=\""))
+            .and_then(|(_, rest)| rest.split_once('"'));
+        found.unwrap_or_else(|| panic!("no {name} in {tag}")).0
+    }
+
+    pub(crate) fn number(tag: &str, name: &str) -> f64 {
+        attribute(tag, name).parse().expect("a number")
+    }
+
+    /// The points of a curve.
+    pub(crate) fn points(path: &str) -> Vec<(f64, f64)> {
+        let places = attribute(path, "d").split(['M', 'L']).skip(1);
+        let numbers = places.filter_map(|place| place.split_once(' '));
+        let read = |number: &str| number.parse().expect("a number");
+        numbers.map(|(x, y)| (read(x), read(y))).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,6 +68,30 @@ fn activations_with_their_derivatives() {
 }
 
 #[test]
+fn the_map_of_what_is_taken_for_what() {
+    let room = Room::new();
+    room.ok("train --rows 300 --epochs 1 --quiet");
+    let told = room.json("evaluate model.safetensors digits --take 200 --svg map.svg --json");
+    let svg = room.read("map.svg");
+    let accuracy = 100.0 * told["accuracy"].as_f64().expect("a share");
+    assert!(svg.contains(&format!(">200 rows, {accuracy:.2} % right<")));
+    let matrix = told["confusion_matrix"].as_array().expect("a matrix");
+    for (t, row) in matrix.iter().enumerate() {
+        for (p, count) in row.as_array().expect("a row").iter().enumerate() {
+            let hint = format!("<title>true {t}, predicted {p}: {count}</title>");
+            assert_eq!(svg.contains(&hint), *count != 0, "{hint}");
+        }
+    }
+    room.write_plane("plane.csv");
+    room.ok("train plane.csv --quiet --epochs 1 -o plane.safetensors");
+    room.fails(
+        "evaluate plane.safetensors plane.csv --svg w.svg",
+        2,
+        &["--svg", "values"],
+    );
+}
+
+#[test]
 fn the_sheet_of_mistakes() {
     let room = Room::new();
     room.ok("train --rows 300 --epochs 1 --quiet");
