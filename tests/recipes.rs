@@ -12,6 +12,10 @@ mod room;
 #[path = "cli/damaged_recipes.rs"]
 mod damaged_recipes;
 
+/// What it takes for a recipe to hold: every value in its band, both ends included, and not too many that differ.
+#[path = "cli/bands.rs"]
+mod bands;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
