@@ -6,6 +6,9 @@ mod room;
 #[path = "cli/samples.rs"]
 mod samples;
 
+#[path = "cli/written.rs"]
+mod written;
+
 /// The main road: train, then evaluate, predict and inspect what was trained.
 #[path = "cli/road.rs"]
 mod road;
@@ -13,6 +16,10 @@ mod road;
 /// Settings and kinds of data: that they are taken, that they matter, that they are remembered.
 #[path = "cli/choices.rs"]
 mod choices;
+
+/// Which rows are trained on, held out and measured.
+#[path = "cli/rows.rs"]
+mod rows;
 
 /// What documents ask for: NumPy's numbers, some of the classes, a model to go on from.
 #[path = "cli/documents.rs"]

@@ -1,5 +1,7 @@
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use crate::room::Room;
 
 /// Points of two kinds that a line parts: `x,y,kind`.
@@ -31,7 +33,7 @@ fn training_time_to_an_accuracy() {
     );
     assert!(text.contains("3 of 3 seeds got there"), "{text}");
     // Times differ from run to run, all else does not.
-    let untimed = |text: &serde_json::Value| {
+    let untimed = |text: &Value| {
         text["runs"]
             .as_array()
             .expect("runs")
@@ -81,6 +83,46 @@ fn an_accuracy_that_is_not_reached() {
     assert!(text.contains("sgd, lr 0.1,"), "{text}");
     let text = room.ok("bench to-accuracy points.csv 0.1 --optimizer adam");
     assert!(text.contains("adam, lr 0.006,"), "{text}");
+}
+
+#[test]
+fn an_accuracy_is_reached_where_it_is_equal() {
+    let room = Room::new();
+    points(&room);
+    let first = |accuracy: &str| {
+        let command = format!("bench to-accuracy points.csv {accuracy} --epochs 4 --seeds 1");
+        room.json(&format!("{command} --lr 1e-9 --json"))["runs"][0].clone()
+    };
+    let short = first("0.999");
+    assert_eq!(
+        [&short["epochs"], &short["reached"]],
+        [&4.into(), &false.into()] as [&Value; 2]
+    );
+    let reached = first(&short["accuracy"].to_string());
+    assert_eq!(
+        [&reached["epochs"], &reached["reached"]],
+        [&1.into(), &true.into()] as [&Value; 2]
+    );
+}
+
+/// A seed is that of the first weights, which is all that tells after steps so small, and that of the order of the rows.
+#[test]
+fn every_seed_is_a_run_of_its_own() {
+    let room = Room::new();
+    points(&room);
+    for settings in ["--lr 1e-9", "--init constant:0.1 --lr 0.01 --batch-size 1"] {
+        let accuracies = |seeds: &str| -> Vec<Value> {
+            let command = "bench to-accuracy points.csv 0.999 --split random --validation 0.5";
+            let found = room.json(&format!("{command} --epochs 1 --json {settings} {seeds}"));
+            let runs = found["runs"].as_array().expect("runs").iter();
+            runs.map(|run| run["accuracy"].clone()).collect()
+        };
+        let all = accuracies("--seed 1 --seeds 4");
+        assert!(
+            all.iter().any(|accuracy| *accuracy != all[0]),
+            "{settings}: {all:?}"
+        );
+    }
 }
 
 #[test]
