@@ -16,6 +16,10 @@ mod damaged_recipes;
 #[path = "cli/bands.rs"]
 mod bands;
 
+/// What a recipe measures: the numbers that `train` and `evaluate` give.
+#[path = "cli/measures.rs"]
+mod measures;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
