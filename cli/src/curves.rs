@@ -70,25 +70,25 @@ struct Panel<'a> {
     validation: Series,
     /// Published values, of training and of validation.
     published: [Series; 2],
-    best: Option<usize>,
+    kept: Option<usize>,
 }
 
 /// The picture, as the text of an SVG file: a panel for the loss and, if there is one, a panel for the accuracy.
 ///
-/// `best` is the epoch whose weights were kept; it is marked. Values that are not finite leave a gap. The loss has a
+/// `kept` is the epoch whose weights were kept; it is marked. Values that are not finite leave a gap. The loss has a
 /// logarithmic axis where it spans more than a factor of 100.
-pub(crate) fn curves_svg(title: &str, epochs: &[Point], best: Option<usize>) -> String {
-    compared_svg(title, epochs, best, &Published::default())
+pub(crate) fn curves_svg(title: &str, epochs: &[Point], kept: Option<usize>) -> String {
+    compared_svg(title, epochs, kept, &Published::default())
 }
 
 /// [`curves_svg`] with published values as rings beside the curves.
 pub(crate) fn compared_svg(
     title: &str,
     epochs: &[Point],
-    best: Option<usize>,
+    kept: Option<usize>,
     published: &Published,
 ) -> String {
-    let epochs = thinned(epochs, best);
+    let epochs = thinned(epochs, kept);
     let series = |value: fn(&Point) -> Option<f64>| -> Series {
         let values = epochs.iter().map(|p| (p.epoch, value(p)));
         values.filter_map(|(e, v)| Some((e, v?))).collect()
@@ -110,7 +110,7 @@ pub(crate) fn compared_svg(
         train,
         validation,
         published: published.clone(),
-        best,
+        kept,
     };
     let all = |series: &(Series, Series), published: &[Series; 2]| -> Vec<f64> {
         let ours = series.0.iter().chain(&series.1);
@@ -145,11 +145,11 @@ pub(crate) fn compared_svg(
     svg.finish()
 }
 
-/// At most [`MOST_POINTS`] epochs evenly chosen, among them the last and the best.
-fn thinned(epochs: &[Point], best: Option<usize>) -> Vec<Point> {
+/// At most [`MOST_POINTS`] epochs evenly chosen, among them the last and the one kept.
+fn thinned(epochs: &[Point], kept: Option<usize>) -> Vec<Point> {
     let stride = epochs.len().div_ceil(MOST_POINTS).max(1);
     let last = epochs.len().saturating_sub(1);
-    let keep = |&(i, p): &(usize, &Point)| i % stride == 0 || i == last || best == Some(p.epoch);
+    let keep = |&(i, p): &(usize, &Point)| i % stride == 0 || i == last || kept == Some(p.epoch);
     let kept = epochs.iter().enumerate().filter(keep);
     kept.map(|(_, point)| *point).collect()
 }
@@ -176,7 +176,7 @@ impl Panel<'_> {
                 svg.disc(place, 3.5, "#ffffff", colour);
             }
         }
-        self.draw_best(svg, values);
+        self.draw_kept(svg, values);
     }
 
     /// What the colours mean, from the right end of the panel's head.
@@ -240,19 +240,19 @@ impl Panel<'_> {
         }
     }
 
-    /// The best epoch: a dashed line, its number and value above, a ring on the curve that was watched.
-    fn draw_best(&self, svg: &mut Svg, values: &Axis) {
+    /// The epoch whose weights were kept: a dashed line, its number and value above, a ring on the curve that was watched.
+    fn draw_kept(&self, svg: &mut Svg, values: &Axis) {
         let (series, colour) = if self.validation.is_empty() {
             (&self.train, TRAIN)
         } else {
             (&self.validation, VALIDATION)
         };
-        let found = series.iter().find(|(epoch, _)| self.best == Some(*epoch));
+        let found = series.iter().find(|(epoch, _)| self.kept == Some(*epoch));
         let Some(&(epoch, value)) = found.filter(|(_, value)| value.is_finite()) else {
             return;
         };
         let x = self.across(epoch as f64);
-        svg.line("best", (x, TOP), (x, HEIGHT - BOTTOM));
+        svg.line("kept", (x, TOP), (x, HEIGHT - BOTTOM));
         svg.disc((x, height_of(values, value)), 4.5, "#ffffff", colour);
         let value = if self.name == "Accuracy" {
             format!("{:.2} %", value * 100.0)
@@ -266,7 +266,7 @@ impl Panel<'_> {
             at if at > 0.75 => Anchor::End,
             _ => Anchor::Middle,
         };
-        let label = format!("best: epoch {epoch}, {value}");
+        let label = format!("kept: epoch {epoch}, {value}");
         svg.text("", (x, TOP - 8.0), anchor, &label);
     }
 
@@ -299,8 +299,8 @@ mod tests {
     }
 
     /// The picture, its coordinates being within it.
-    fn drawn(epochs: &[Point], best: Option<usize>) -> String {
-        let text = curves_svg("a < b", epochs, best);
+    fn drawn(epochs: &[Point], kept: Option<usize>) -> String {
+        let text = curves_svg("a < b", epochs, kept);
         assert_well_formed(&text);
         for word in text.split(['"', ' ', 'M', 'L']) {
             if let Ok(number) = word.parse::<f64>() {
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn two_panels_with_ticks_legend_and_the_best_epoch() {
+    fn two_panels_with_ticks_legend_and_the_kept_epoch() {
         let epochs: Vec<Point> = (1..=10)
             .map(|e| point(e, 1.0 / e as f64, Some(1.0 - 0.3 / e as f64)))
             .collect();
@@ -325,13 +325,13 @@ mod tests {
             ">10<",
             ">0.6<",
             ">80 %<",
-            ">best: epoch 7, 0.1571<",
-            ">best: epoch 7, 94.71 %<",
+            ">kept: epoch 7, 0.1571<",
+            ">kept: epoch 7, 94.71 %<",
             "fill=\"#ffffff\"",
         ] {
             assert!(text.contains(part), "no {part} in {text}");
         }
-        assert_eq!(text.matches("class=\"best\"").count(), 2);
+        assert_eq!(text.matches("class=\"kept\"").count(), 2);
     }
 
     #[test]
@@ -356,7 +356,7 @@ mod tests {
             .collect();
         let text = drawn(&epochs, None);
         assert!(text.contains(">Loss (logarithmic)<") && text.contains(">1e-6<"));
-        assert!(!text.contains(">Accuracy<") && !text.contains("best:"));
+        assert!(!text.contains(">Accuracy<") && !text.contains("kept:"));
     }
 
     #[test]
@@ -388,10 +388,10 @@ mod tests {
         assert!(text < 100_000, "{text} bytes");
     }
 
-    fn drawn_size(epochs: &[Point], best: usize) -> usize {
-        let text = curves_svg("long", epochs, Some(best));
+    fn drawn_size(epochs: &[Point], kept: usize) -> usize {
+        let text = curves_svg("long", epochs, Some(kept));
         assert_well_formed(&text);
-        assert!(text.contains(&format!("best: epoch {best},")));
+        assert!(text.contains(&format!("kept: epoch {kept},")));
         text.len()
     }
 }

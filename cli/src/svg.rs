@@ -14,7 +14,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;f
 .dark{fill:#111827}\
 .grid{stroke:#e5e7eb;stroke-width:1}\
 .axis{stroke:#9ca3af;stroke-width:1;fill:none}\
-.best{stroke:#6b7280;stroke-width:1;stroke-dasharray:4 3}\
+.kept{stroke:#6b7280;stroke-width:1;stroke-dasharray:4 3}\
 .curve{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}";
 
 /// A picture in the making.

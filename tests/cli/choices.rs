@@ -215,11 +215,11 @@ fn patience_stops_and_keeps_the_best_epoch() {
     let curves = room.read("m.svg");
     for label in [
         format!(
-            ">best: epoch {kept}, {:.4}<",
+            ">kept: epoch {kept}, {:.4}<",
             number(&best["validation_loss"])
         ),
         format!(
-            ">best: epoch {kept}, {:.2} %<",
+            ">kept: epoch {kept}, {:.2} %<",
             100.0 * number(&best["validation_accuracy"])
         ),
     ] {

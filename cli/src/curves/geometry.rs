@@ -118,19 +118,19 @@ fn published_values_are_beside_their_curves() {
 }
 
 #[test]
-fn the_best_epoch_is_marked_on_the_curve_that_was_watched() {
+fn the_kept_epoch_is_marked_on_the_curve_that_was_watched() {
     let picture = curves_svg("places", &epochs(), Some(2));
     for panel in panels(&picture) {
         let colour = colour(panel, "validation");
-        let best = curve(panel, colour)[1];
-        assert_eq!(rings(panel, colour, 4.5), [best]);
+        let kept = curve(panel, colour)[1];
+        assert_eq!(rings(panel, colour, 4.5), [kept]);
         let lines = tags(panel, "line");
         let marks: Vec<_> = lines
             .iter()
-            .filter(|line| attribute(line, "class") == "best")
+            .filter(|line| attribute(line, "class") == "kept")
             .collect();
         assert_eq!(marks.len(), 1);
-        assert_eq!(["x1", "x2"].map(|key| number(marks[0], key)), [best.0; 2]);
+        assert_eq!(["x1", "x2"].map(|key| number(marks[0], key)), [kept.0; 2]);
     }
     // Nothing is watched but the training rows, where no others are.
     let alone: Vec<Point> = epochs()
