@@ -81,7 +81,10 @@ fn headerless_form_of_785_columns_starts_with_the_label() {
         csv.inputs.bytes().expect("pixels stay bytes"),
         [0, 17, 255, 3].repeat(392)
     );
-    assert_eq!((csv.label, csv.inputs.columns()), (None, None));
+    assert_eq!(
+        (csv.label.as_deref(), csv.inputs.columns()),
+        (Some("1"), None)
+    );
 }
 
 #[test]

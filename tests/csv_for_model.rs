@@ -1,7 +1,7 @@
 //! Data for a model that exists: its columns are found by name or by number, its classes keep their numbers.
 
 use mlp_core::dataset::csv::{Csv, read_from};
-use mlp_core::dataset::options::{Expected, LabelUse, ReadOptions};
+use mlp_core::dataset::options::{Expected, Header, LabelUse, ReadOptions};
 use mlp_core::dataset::{Inputs, Targets};
 
 fn parse(text: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Csv, String> {
@@ -91,6 +91,11 @@ fn columns_of_a_model_are_found_by_name() {
 fn columns_of_a_model_are_found_by_number() {
     for columns in [None, Some(&["p", "q"][..])] {
         let ignored = for_model(columns, LabelUse::Ignored);
+        assert_eq!(
+            parse("1,2,3\n", &ignored).expect_err("nobody knows the label"),
+            "t.csv: expected 2 inputs, found 3 columns, of which any may be the label: give its number, 1 to 3"
+        );
+        let ignored = last(ignored);
         for text in ["1,2\n", "1,2,a\n", "1,2,unknown\n", "1,2,\n"] {
             let csv = parse(text, &ignored).expect("with or without the label");
             assert_eq!(
@@ -99,7 +104,7 @@ fn columns_of_a_model_are_found_by_number() {
                 "{text:?}"
             );
         }
-        let required = for_model(columns, LabelUse::Required);
+        let required = last(for_model(columns, LabelUse::Required));
         let csv = parse("1,2,a\n", &required).expect("two inputs and a label");
         assert_eq!(
             (values(&csv.inputs), classes(&csv).0),
@@ -116,4 +121,47 @@ fn columns_of_a_model_are_found_by_number() {
     }
     let csv = parse("label,x,y\na,1,2\n", &for_model(None, LabelUse::Required));
     assert_eq!(values(&csv.expect("the label is named").inputs), [1., 2.]);
+}
+
+/// The options, with the last column for the label.
+fn last(options: ReadOptions) -> ReadOptions {
+    ReadOptions {
+        label: Some("-1".into()),
+        ..options
+    }
+}
+
+#[test]
+fn the_label_of_a_model_without_names_is_where_it_was() {
+    let trained = parse("a,1,2\nb,3,4\n", &{
+        let label = Some("1".into());
+        ReadOptions {
+            label,
+            ..ReadOptions::default()
+        }
+    });
+    let mut options = for_model(None, LabelUse::Ignored);
+    let expected = options.expected.as_mut().expect("a model");
+    expected.label = trained.expect("a good CSV").label;
+    // The number is not taken for the name of another column.
+    for (text, header) in [
+        ("7,1,2\n", Header::Auto),
+        ("label,b,c\n7,1,2\n", Header::Auto),
+        ("kind,b,1\n7,1,2\n", Header::Yes),
+    ] {
+        options.header = header;
+        let csv = parse(text, &options).expect("two inputs and a label");
+        assert_eq!(values(&csv.inputs), [1., 2.], "{text:?}");
+    }
+    options.header = Header::Auto;
+    for text in ["b,c,label\n1,2,7\n", "b,c,y\n1,2,7\n"] {
+        let message = parse(text, &options).expect_err("the names tell another");
+        assert!(message.contains("any may be the label"), "{message}");
+    }
+    let options = ReadOptions {
+        labels: LabelUse::Required,
+        ..options
+    };
+    let csv = parse("a,1,2\n", &options).expect("two inputs and a label");
+    assert_eq!(classes(&csv).0, ["a"]);
 }

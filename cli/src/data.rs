@@ -27,7 +27,7 @@ pub(crate) struct Parts {
     pub(crate) held_out: Option<Dataset>,
     /// The test part of a source that has one.
     pub(crate) test: Option<Dataset>,
-    /// The name of the column that held the answers.
+    /// The column that held the answers: its name, or its number in a file without names.
     pub(crate) label: Option<String>,
 }
 

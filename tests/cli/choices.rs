@@ -33,6 +33,31 @@ fn names_of_classes_come_back_from_a_csv() {
 }
 
 #[test]
+fn answers_without_a_name_are_remembered_by_their_place() {
+    let room = Room::new();
+    room.write_flowers("flowers.csv", 90);
+    let (rows, kinds): (Vec<String>, Vec<String>) = room
+        .read("flowers.csv")
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let kind = u8::from(line.contains("rose"));
+            let measures: Vec<&str> = line.split(',').take(2).collect();
+            (
+                format!("{kind},{}\n", measures.join(",")),
+                format!("{kind}\n"),
+            )
+        })
+        .unzip();
+    room.write("rows.csv", rows.concat());
+    room.ok("train rows.csv --label 1 --hidden 8 --epochs 60 --batch-size 10 --lr 0.01 -o m.safetensors");
+    let said = room.ok("predict m.safetensors rows.csv");
+    assert_eq!(said, format!("prediction\n{}", kinds.concat()));
+    let measured = room.json("evaluate m.safetensors rows.csv --json");
+    assert_eq!(measured["accuracy"], 1.0);
+}
+
+#[test]
 fn values_are_learned_and_measured() {
     let room = Room::new();
     room.write_plane("plane.csv");

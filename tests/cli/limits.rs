@@ -177,7 +177,7 @@ fn a_model_of_two_values_is_told_from_data_with_one() {
     model_file::write(&room.path("two.safetensors"), &saved).expect("a model");
     room.write("rows.csv", "1,2,0.5\n3,4,0.25\n");
     room.fails(
-        "evaluate two.safetensors rows.csv",
+        "evaluate two.safetensors rows.csv --label 3",
         FAILED,
         &["rows.csv", "2 values", "1"],
     );

@@ -91,7 +91,7 @@ pub struct Expected {
     pub inputs: usize,
     /// The names of the inputs, if it was trained on named columns.
     pub columns: Option<Vec<String>>,
-    /// The name of the label column that it was trained on; other data need not have it.
+    /// The label column that it was trained on, its number if it had no name; other data need not have it.
     pub label: Option<String>,
     /// The names of the classes, in its order; none if it predicts values.
     pub classes: Option<Vec<String>>,

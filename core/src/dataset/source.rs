@@ -64,7 +64,7 @@ pub struct Loaded {
     pub test: Option<Dataset>,
     /// What to call the data: its name, or the path as it was given.
     pub name: String,
-    /// The name of the label column, if it has one.
+    /// The label column of a CSV: its name, or its number in a file without names.
     pub label: Option<String>,
 }
 
@@ -136,7 +136,7 @@ pub fn open_test(data: &str, options: &SourceOptions) -> Result<Dataset, Error> 
     of_classes(dataset, &options.read).map_err(|error| error.at(data))
 }
 
-/// A CSV and the name of its label column.
+/// A CSV and its label column.
 fn read_csv(
     data: &str,
     path: &Path,

@@ -98,7 +98,7 @@ pub struct TargetMeta {
     /// The names of the classes, or of the values, in the order of the outputs. (Two classes may share one output, the
     /// probability of the second.)
     pub names: Vec<String>,
-    /// The name of the column that held the labels, if it is known.
+    /// The column that held the labels, if it is known: its name, or its number, from 1, in a file without names.
     pub column: Option<String>,
 }
 

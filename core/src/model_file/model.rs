@@ -29,8 +29,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// A network that was trained on this data, with the scaling through which it saw it; `label` is the name of the
-    /// column that held the answers, if it is known.
+    /// A network that was trained on this data, with the scaling through which it saw it; `label` is the
+    /// column that held the answers, by its name or else its number, if it is known.
     pub fn new(network: Network, data: &Dataset, label: Option<String>, record: Value) -> Self {
         let inputs = data.inputs();
         let scaling = inputs.scaling().cloned();

@@ -104,7 +104,7 @@ fn content(
     let mut words = Vec::new();
     origin.put(&mut words);
     put_optional(&mut words, table.input_names().as_deref(), put_texts);
-    put_optional(&mut words, table.label_name().as_deref(), put_text);
+    put_optional(&mut words, table.label_column().as_deref(), put_text);
     put_texts(&mut words, targets.names());
     let length = words.len() as u64;
     if length > MOST_WORDS {

@@ -109,7 +109,7 @@ impl Columns {
             (Some(expected), Some(names)) if expected.columns.is_some() => {
                 let wanted = expected.columns.as_deref().unwrap_or_default();
                 let (roles, order) = by_name(names, wanted)?;
-                let label = asked.or_else(|| self.remembered(expected));
+                let label = asked.or_else(|| self.named(expected.label.as_deref()?));
                 self.roles = roles;
                 self.order = order;
                 match label {
@@ -130,12 +130,12 @@ impl Columns {
                 }
             }
             (Some(expected), _) => {
-                let label = asked.or_else(|| self.remembered(expected));
-                self.by_width(first, expected, label, options.labels)?;
+                let label = asked.or_else(|| self.remembered(first, expected));
+                self.by_width(expected, label, options.labels)?;
             }
             (None, _) => {
-                let label = asked.unwrap_or_else(|| self.customary(first));
-                self.roles[label] = Role::Label;
+                let label = asked.or_else(|| self.customary(first));
+                self.roles[label.unwrap_or(first.len() - 1)] = Role::Label;
             }
         }
         if self.inputs() == 0 {
@@ -147,14 +147,19 @@ impl Columns {
     /// As many columns as the model has inputs, or one more, which is the label.
     fn by_width(
         &mut self,
-        first: &Cells,
         expected: &Expected,
         label: Option<usize>,
         labels: LabelUse,
     ) -> Result<(), Error> {
         let width = self.roles.len();
         if width == expected.inputs + 1 {
-            let label = label.unwrap_or_else(|| self.customary(first));
+            let label = label.ok_or_else(|| {
+                let inputs = expected.inputs;
+                let text = format!(
+                    "expected {inputs} inputs, found {width} columns, of which any may be the label: give its number, 1 to {width}"
+                );
+                Error::new(Kind::Data, text)
+            })?;
             self.roles[label] = Role::Label;
             return Ok(());
         }
@@ -169,18 +174,28 @@ impl Columns {
         ))
     }
 
-    /// The column with the name of the label column that the model was trained on.
-    fn remembered(&self, expected: &Expected) -> Option<usize> {
-        self.find(expected.label.as_deref()?).ok()
+    /// The label column of a model that knows its columns by their order: where it was in training, unless the header
+    /// tells another; else by custom.
+    fn remembered(&self, first: &Cells, expected: &Expected) -> Option<usize> {
+        let label = expected.label.as_deref().unwrap_or_default();
+        let held = match label.parse::<usize>() {
+            Ok(number) if expected.columns.is_none() => number.checked_sub(1),
+            _ => self.named(label),
+        };
+        let held = held.filter(|&held| held < first.len());
+        let custom = self.customary(first);
+        match held.zip(custom) {
+            Some((held, custom)) if held != custom && self.names.is_some() => None,
+            _ => held.or(custom),
+        }
     }
 
-    /// The label column when nobody names it: `label`, `target`, `class`, or `y` where no `x` makes it a coordinate; without
-    /// such a name the last, but the first of 785 columns without names.
-    fn customary(&self, first: &Cells) -> usize {
-        let last = self.roles.len() - 1;
+    /// The label column by custom: `label`, `target`, `class`, or `y` where no `x` makes it a coordinate; the first of 785
+    /// columns without names.
+    fn customary(&self, first: &Cells) -> Option<usize> {
         let Some(names) = &self.names else {
             let image = first.len() == MNIST_COLUMNS && first.iter().all(|cell| is_byte(cell));
-            return if image { 0 } else { last };
+            return image.then_some(0);
         };
         let named = |label: &str| {
             names
@@ -194,26 +209,29 @@ impl Columns {
                 None
             }
         };
-        LABEL_NAMES
-            .into_iter()
-            .find_map(named)
-            .or_else(y)
-            .unwrap_or(last)
+        LABEL_NAMES.into_iter().find_map(named).or_else(y)
+    }
+
+    /// The column of that name.
+    fn named(&self, label: &str) -> Option<usize> {
+        let names = self.names.as_ref()?;
+        if let Some(exact) = names.iter().position(|name| name == label) {
+            return Some(exact);
+        }
+        let alike: Vec<usize> = (0..names.len())
+            .filter(|&i| names[i].eq_ignore_ascii_case(label))
+            .collect();
+        match alike[..] {
+            [one] => Some(one),
+            _ => None,
+        }
     }
 
     /// The column of that name, or of that number.
     fn find(&self, label: &str) -> Result<usize, Error> {
         let width = self.roles.len();
-        if let Some(names) = &self.names {
-            if let Some(exact) = names.iter().position(|name| name == label) {
-                return Ok(exact);
-            }
-            let alike: Vec<usize> = (0..width)
-                .filter(|&i| names[i].eq_ignore_ascii_case(label))
-                .collect();
-            if let [one] = alike[..] {
-                return Ok(one);
-            }
+        if let Some(named) = self.named(label) {
+            return Ok(named);
         }
         match label.parse::<i64>() {
             Ok(number) if (1..=width as i64).contains(&number) => Ok(number as usize - 1),

@@ -13,7 +13,8 @@
 //! **Targets** are classes or values by the rule told at [`Task`]. Classes are sorted, by value if all are numbers.
 //!
 //! **For a model** ([`ReadOptions::expected`]) columns are found by name when both sides have names, in any order, and
-//! others are ignored; else there must be as many as the model has inputs, or one more with the label.
+//! others are ignored; else there must be as many as the model has inputs, or one more with the label, which is where it
+//! was in training; where that is not known, or the header tells another, it must be named.
 //!
 //! Every fault is an error that tells file, line, column and what was found. A row is at most 64 MB long and has at most
 //! [`MAX_COLUMNS`] columns, there are at most 65 536 classes and 2^32 - 1 rows, so that a file that is no CSV is told by a
@@ -50,7 +51,7 @@ pub struct Csv {
     pub inputs: Inputs,
     /// The targets, if there is a label column and labels are not ignored.
     pub targets: Option<Targets>,
-    /// The name of the label column, if it has one.
+    /// The label column, if targets were read from one: its name, or its number in a file without names.
     pub label: Option<String>,
 }
 

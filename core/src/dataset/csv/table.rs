@@ -197,17 +197,20 @@ impl Table {
         self.columns.input_names()
     }
 
-    /// The name of the label column, if it has one.
-    pub(in crate::dataset) fn label_name(&self) -> Option<String> {
+    /// The label column, if there is one: its name, or its number in a file without names.
+    pub(in crate::dataset) fn label_column(&self) -> Option<String> {
         let label = self.columns.label()?;
-        self.columns.name(label).map(str::to_owned)
+        let name = self.columns.name(label).map(str::to_owned);
+        Some(name.unwrap_or_else(|| (label + 1).to_string()))
     }
 
     /// The targets, once, if there is a label column.
     pub(in crate::dataset) fn targets(&mut self) -> Result<Option<Targets>, Error> {
-        let name = self.label_name();
-        let name = name.as_deref().unwrap_or("target");
         let labels = self.labels.take();
+        let label = self.columns.label();
+        let name = label
+            .and_then(|label| self.columns.name(label))
+            .unwrap_or("target");
         labels
             .map(|labels| labels.finish(name, self.classes.as_deref()))
             .transpose()
@@ -218,7 +221,7 @@ impl Table {
     pub(super) fn finish(mut self) -> Result<Csv, Error> {
         let targets = self.targets()?;
         let (rows, cols) = self.shape();
-        let (names, label) = (self.input_names(), self.label_name());
+        let (names, label) = (self.input_names(), self.label_column());
         let order = self.columns.order.as_deref();
         let inputs = match self.values {
             Values::Bytes(mut bytes) => {
