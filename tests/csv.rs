@@ -118,6 +118,17 @@ fn header_is_told_from_data() {
         "columns counted from 1"
     );
     assert_eq!(rows(",a,target\n0,4,1\n1,6,2\n"), 2, "an unnamed column");
+    assert_eq!(rows("2019,2020,label\n3,4,a\n5,6,b\n"), 2, "years");
+    assert_eq!(rows("0,1,2,y\n3,4,1,True\n5,6,2,False\n"), 2, "pandas");
+    for text in [
+        "0,1,2,y\n3,4,1,n\n5,6,2,y\n",
+        "0,1,2,a\n3,4,1,bc\n5,6,2,a\n",
+        "1,0,1,target\n0,1,1,other\n0,0,1,target\n",
+        "1.5,2.5,target\n0,1,other\n0,0,target\n",
+        "1,2,target\n3,4,target\n5,6,other\n",
+    ] {
+        assert_eq!(rows(text), 3, "{text:?}");
+    }
     let forced = |header| {
         let options = ReadOptions {
             header,

@@ -1,5 +1,6 @@
 //! Data sets as the commands need them: to train on, with answers to measure by, or inputs alone.
 
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
@@ -100,6 +101,9 @@ impl Parts {
             };
         }
         let loaded = source::open(&args.data, &options)?;
+        if options.read.header == Header::Auto && loaded.label.is_some() && !args.quiet {
+            note_lone_class(&args.data, &loaded.train);
+        }
         let all = rows_of(loaded.train, &args.source, &args.data)?;
         let (train, held_out) = match &args.validation_data {
             Some(data) => {
@@ -130,6 +134,23 @@ impl Parts {
             test: loaded.test.map(scaled).transpose()?,
             label: loaded.label,
         })
+    }
+}
+
+/// A header that was taken for data may show by its class, which no other row has.
+fn note_lone_class(data: &str, rows: &Dataset) {
+    let (Targets::Classes { labels, names }, None) = (rows.targets(), rows.inputs().columns())
+    else {
+        return;
+    };
+    let counts = rows.class_counts();
+    let first = labels[0] as usize;
+    if counts[first] == 1 && counts.iter().filter(|&&count| count == 1).count() == 1 {
+        let class = &names[first];
+        drop(writeln!(
+            io::stderr(),
+            "{data}: only the first row has the class `{class}`: if it is a header, say --header yes"
+        ));
     }
 }
 

@@ -58,6 +58,20 @@ fn answers_without_a_name_are_remembered_by_their_place() {
 }
 
 #[test]
+fn a_header_that_looks_like_data_is_told() {
+    let room = Room::new();
+    let rows = "1,2,3,a\n5,2,4,b\n".repeat(10);
+    room.write("waves.csv", format!("400,410,420,species\n{rows}"));
+    let train = "train waves.csv --hidden none --epochs 1 --validation 0 -o m.safetensors";
+    let note = "only the first row has the class `species`";
+    assert!(room.run(train).stderr.contains(note));
+    for more in ["--header yes", "--header no", "--quiet"] {
+        let told = room.run(&format!("{train} {more}")).stderr;
+        assert!(!told.contains(note), "{more}: {told}");
+    }
+}
+
+#[test]
 fn values_are_learned_and_measured() {
     let room = Room::new();
     room.write_plane("plane.csv");

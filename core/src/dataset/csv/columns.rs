@@ -1,14 +1,15 @@
 //! What each column of a CSV is for: an input, the label, or nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::cell;
+use super::header::{is_header, names_of};
 use crate::dataset::options::{Expected, Header, LabelUse, ReadOptions};
 use crate::dataset::suggest::closest;
 use crate::error::{Error, Kind, shown};
 
 /// The names that mark a label column, the likeliest first.
-const LABEL_NAMES: [&str; 3] = ["label", "target", "class"];
+pub(super) const LABEL_NAMES: [&str; 3] = ["label", "target", "class"];
 /// The columns of a headerless file of 28 x 28 images, in which the label comes first by custom.
 const MNIST_COLUMNS: usize = 785;
 
@@ -268,73 +269,8 @@ impl Columns {
     }
 }
 
-/// The first row is a header when none of its cells is a number. With both sorts of cells it is one when a word stands
-/// above a number, and the numbers count the columns (0, 1, 2, ..), as tools write them that know no names.
-fn is_header(first: &Cells, second: Option<&Cells>) -> bool {
-    let is_word = |cell: &Vec<u8>| {
-        matches!(
-            cell::number(cell),
-            Err(cell::Fault::Text | cell::Fault::Empty)
-        )
-    };
-    if first.iter().all(is_word) {
-        return true;
-    }
-    let Some(second) = second else { return false };
-    let word_above_number = first
-        .iter()
-        .zip(second)
-        .any(|(above, below)| is_word(above) && cell::number(below).is_ok());
-    let numbers: Vec<f32> = first
-        .iter()
-        .filter_map(|cell| cell::number(cell).ok())
-        .collect();
-    let counts_up = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
-    let from_start = matches!(numbers[..], [0.0 | 1.0, _, ..]);
-    word_above_number && counts_up && from_start
-}
-
 fn is_byte(cell: &[u8]) -> bool {
     cell::number(cell).is_ok_and(|value| cell::as_byte(value).is_some())
-}
-
-/// The names in a header: trimmed, `column 3` for an empty one, and `x`, `x.1`, `x.2` for equal ones, as pandas has it.
-fn names_of(first: &Cells) -> Result<Vec<String>, Error> {
-    let mut seen = HashSet::new();
-    // How far the numbers behind each name are taken, lest a million equal names be tried a million times each.
-    let mut taken: HashMap<String, usize> = HashMap::new();
-    let mut unique = |name: String| {
-        if seen.insert(name.clone()) {
-            return name;
-        }
-        let number = taken.entry(name.clone()).or_default();
-        loop {
-            *number += 1;
-            let unique = format!("{name}.{number}");
-            if seen.insert(unique.clone()) {
-                return unique;
-            }
-        }
-    };
-    let name = |(i, cell): (usize, &Vec<u8>)| {
-        let wrong = |what: &str| {
-            let text = format!("the name of column {} {what}", i + 1);
-            Error::new(Kind::Data, text)
-        };
-        let text = std::str::from_utf8(cell)
-            .map_err(|_| wrong("is not UTF-8 text"))?
-            .trim();
-        if text.contains('\0') {
-            return Err(wrong("has a NUL byte: is this a text file?"));
-        }
-        let text = if text.is_empty() {
-            format!("column {}", i + 1)
-        } else {
-            text.to_owned()
-        };
-        Ok(unique(text))
-    };
-    first.iter().enumerate().map(name).collect()
 }
 
 /// The roles of the columns when the model names its inputs, and where each input goes.

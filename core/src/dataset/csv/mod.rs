@@ -1,8 +1,9 @@
 //! Reading a CSV: comma-separated cells, quotes as in RFC 4180, any line ends (inside
 //! quotes they become `\n`), UTF-8 with or without a byte order mark.
 //!
-//! **Header.** The first line is a header if no cell in it is a number, or if it has a word above a number and its numbers,
-//! two or more, only count the columns; [`Header`] overrules that. Equal names become `x`, `x.1`, `x.2`.
+//! **Header.** The first line is a header if no cell in it is a number, or if it has a word above a number (or `y` above
+//! another word) and its numbers, two or more, only count the columns, or if it has one of the words `label`, `target` and
+//! `class` and its numbers are whole and ascend; [`Header`] overrules that. Equal names become `x`, `x.1`, `x.2`.
 //!
 //! **Label.** The column that [`ReadOptions::label`] names. Without it, the column named `label`, `target` or `class`, or
 //! `y` if there is no `x`; else the last one, but the first one in a headerless file of 785 columns of integers from 0 to 255. So both forms of
@@ -23,6 +24,7 @@
 mod byte_row;
 mod cell;
 mod columns;
+mod header;
 mod labels;
 mod lines;
 mod table;
