@@ -1,7 +1,7 @@
 //! A CSV that is not as it should be is refused in one sentence that says where and what is wrong.
 
 use mlp_core::dataset::csv::{read, read_from};
-use mlp_core::dataset::options::ReadOptions;
+use mlp_core::dataset::options::{Expected, LabelUse, ReadOptions};
 
 fn fault_with(text: impl AsRef<[u8]>, options: &ReadOptions) -> String {
     let error = read_from(text.as_ref(), "t.csv", options).expect_err("a bad CSV");
@@ -47,12 +47,39 @@ fn label_column_is_absent() {
     );
     assert_eq!(
         fault("label\n1\n2\n"),
-        "t.csv: there is no input column beside the label"
+        "t.csv: expected several columns, separated by commas, found one"
     );
-    assert_eq!(
-        fault("a;b\n1;2\n2;3\n"),
-        "t.csv: there is no input column beside the label: cells are expected to be separated by commas, not `;`"
-    );
+}
+
+/// To train on, and for a model, by its columns' names and by their number.
+#[test]
+fn other_separators() {
+    let model = |columns: Option<Vec<String>>| Expected {
+        inputs: 2,
+        columns,
+        ..Expected::default()
+    };
+    let named = model(Some(vec!["a".into(), "b".into()]));
+    for expected in [None, Some(named), Some(model(None))] {
+        let options = ReadOptions {
+            expected,
+            labels: LabelUse::Ignored,
+            ..ReadOptions::default()
+        };
+        for (text, found) in [
+            ("a;b c;d\n1;2;3\n", "`;`"),
+            ("a\tb\td\n1\t2\t3\n", "tabs"),
+            ("a|b|d\n1|2|3\n", "`|`"),
+            ("1 2 3\n4 5 6\n", "spaces"),
+        ] {
+            assert_eq!(
+                fault_with(text, &options),
+                format!(
+                    "t.csv: expected several columns, separated by commas, found one with {found} in it"
+                )
+            );
+        }
+    }
 }
 
 /// Lines are counted in the file, not in rows.

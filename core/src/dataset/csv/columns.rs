@@ -95,6 +95,9 @@ impl Columns {
 
     fn assign(&mut self, first: &Cells, options: &ReadOptions) -> Result<(), Error> {
         let expected = options.expected.as_ref();
+        if first.len() == 1 && expected.is_none_or(|model| model.inputs > 1) {
+            return Err(one_column(&first[0]));
+        }
         let asked = options
             .label
             .as_deref()
@@ -138,9 +141,6 @@ impl Columns {
                 let label = asked.or_else(|| self.customary(first));
                 self.roles[label.unwrap_or(first.len() - 1)] = Role::Label;
             }
-        }
-        if self.inputs() == 0 {
-            return Err(no_inputs(first));
         }
         Ok(())
     }
@@ -327,22 +327,17 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn no_inputs(first: &Cells) -> Error {
-    let other = first
-        .first()
-        .and_then(|cell| cell.iter().find(|byte| b";\t|".contains(byte)));
-    let hint = match other {
-        Some(b'\t') => ": cells are expected to be separated by commas, not tabs".to_owned(),
-        Some(&byte) => {
-            format!(
-                ": cells are expected to be separated by commas, not `{}`",
-                char::from(byte)
-            )
-        }
-        None => String::new(),
-    };
-    Error::new(
-        Kind::Data,
-        format!("there is no input column beside the label{hint}"),
-    )
+fn one_column(cell: &[u8]) -> Error {
+    let cell = cell.trim_ascii();
+    let other = [
+        (b';', "`;`"),
+        (b'\t', "tabs"),
+        (b'|', "`|`"),
+        (b' ', "spaces"),
+    ]
+    .into_iter()
+    .find(|(byte, _)| cell.contains(byte));
+    let hint = other.map_or_else(String::new, |(_, name)| format!(" with {name} in it"));
+    let text = format!("expected several columns, separated by commas, found one{hint}");
+    Error::new(Kind::Data, text)
 }
