@@ -317,6 +317,7 @@ fn line_ends_blank_lines_and_byte_order_mark_do_not_matter() {
         "a,b\n1,x\n2,y",
         "\u{FEFF}a,b\n1,x\n2,y\n",
         "\n\na,b\n\n1,x\r\n\r\n2,y\n\n\n",
+        " \na,b\n \t \r\n1,x\n  \n2,y\n ",
         "\"a\",\"b\"\n\"1\",\"x\"\n\"2\",\"y\"\n",
         "\"a\",b\r\n1,\"x\"\r\n\r\n\"2\",y",
         "\u{FEFF}\"a\",b\n 1 , x \n\t2,y\t\n",

@@ -34,13 +34,16 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Goes to the next line that is not empty; false at the end of the file.
+    /// Goes to the next line that is not blank; false at the end of the file.
     pub(super) fn advance(&mut self) -> io::Result<bool> {
         loop {
             if !self.read_line()? {
                 return Ok(false);
             }
-            if self.line.len() > 1 {
+            if !self.line[..self.line.len() - 1]
+                .trim_ascii_start()
+                .is_empty()
+            {
                 return Ok(true);
             }
         }

@@ -1,5 +1,5 @@
-//! Reading a CSV: comma-separated cells, quotes as in RFC 4180, any line ends (inside
-//! quotes they become `\n`), UTF-8 with or without a byte order mark.
+//! Reading a CSV: comma-separated cells, quotes as in RFC 4180, lines that end in LF or CR LF (inside
+//! quotes they become `\n`; blank ones are skipped), UTF-8 with or without a byte order mark.
 //!
 //! **Header.** The first line is a header if no cell in it is a number, or if it has a word above a number (or `y` above
 //! another word) and its numbers, two or more, only count the columns, or if it has one of the words `label`, `target` and
@@ -157,7 +157,7 @@ impl<R: Read> Rows<R> {
         }
     }
 
-    /// Goes to the next line that is not empty; its number, or nothing at the end of the file.
+    /// Goes to the next line that is not blank; its number, or nothing at the end of the file.
     fn advance(&mut self) -> Result<Option<usize>, Error> {
         let lines = self.reader.get_mut();
         match lines.advance() {
