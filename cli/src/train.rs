@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use clap::{Arg, CommandFactory};
 use mlp_core::Kind;
-use mlp_core::dataset::Dataset;
+use mlp_core::dataset::{Dataset, Targets};
 use mlp_core::model_file::Model;
 use mlp_core::nn::{Layer, Network};
 use mlp_core::train::{Checkpoint, History, Stop, Trainer};
 use serde_json::{Map, Value};
 
-use crate::args::{Cli, TrainArgs};
+use crate::args::{Cli, Task, TrainArgs};
 use crate::checkpoints::Checkpoints;
 use crate::data::{self, Parts};
 use crate::failure::Failure;
@@ -206,6 +206,9 @@ fn note_resumed(path: &Path, checkpoint: &Checkpoint) {
     drop(writeln!(io::stderr(), "{what}"));
 }
 
+/// More classes than these may have been meant for values.
+const MANY_CLASSES: usize = 20;
+
 /// What is about to happen, on standard error.
 fn note(
     args: &TrainArgs,
@@ -234,6 +237,18 @@ fn note(
             print::grouped(network.parameters() as u64),
         ),
     ];
+    if let Targets::Classes { names, .. } = parts.train.targets()
+        && args.task == Task::Auto
+        && args.from.is_none()
+        && parts.label.is_some()
+        && names.len() > MANY_CLASSES
+        && names.iter().all(|name| name.parse::<f64>().is_ok())
+    {
+        lines.push(format!(
+            "answers: {} classes (whole numbers; --task values takes them as numbers)",
+            names.len()
+        ));
+    }
     if args.verbose {
         lines.extend(print::entries(told));
         lines.push(format!(

@@ -72,6 +72,32 @@ fn a_header_that_looks_like_data_is_told() {
 }
 
 #[test]
+fn many_whole_numbers_are_told_to_be_classes() {
+    let room = Room::new();
+    let rows = |count| {
+        let rows: Vec<String> = (0..4 * count)
+            .map(|i| format!("{i},{}\n", i % count))
+            .collect();
+        format!("size,age\n{}", rows.concat())
+    };
+    room.write("ages.csv", rows(21));
+    room.write("digits.csv", rows(20));
+    let told = |line: &str| {
+        room.run(&format!("train {line} --epochs 1 -o m.safetensors"))
+            .stderr
+    };
+    let note = "answers: 21 classes (whole numbers; --task values takes them as numbers)";
+    assert!(told("ages.csv").contains(note));
+    for line in [
+        "digits.csv",
+        "ages.csv --task classes",
+        "ages.csv --task values",
+    ] {
+        assert!(!told(line).contains("answers:"), "{line}");
+    }
+}
+
+#[test]
 fn values_are_learned_and_measured() {
     let room = Room::new();
     room.write_plane("plane.csv");

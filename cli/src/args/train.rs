@@ -34,7 +34,7 @@ pub(crate) struct TrainArgs {
     /// Built-in digits to draw, and a fifth as many to test [default: 30000]
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
     pub(crate) rows: Option<usize>,
-    /// What the answers are: auto, classes, values
+    /// What the answers are: classes, values, auto (classes if text or at most 100 whole numbers)
     #[arg(long, value_enum, default_value_t = Task::Auto, hide_possible_values = true, help_heading = "Data")]
     pub(crate) task: Task,
     #[arg(help = names("Fitted on the training rows", ScalingKind::NAMES))]
