@@ -206,6 +206,24 @@ fn note_resumed(path: &Path, checkpoint: &Checkpoint) {
     drop(writeln!(io::stderr(), "{what}"));
 }
 
+/// A note of the first column that varies by so little, for its size, that f32 rounds most of it away: 2^15 deviations or
+/// more from 0, or constant where not even all whole numbers are left.
+fn blurred(rows: &Dataset) -> Option<String> {
+    let scaling = rows.inputs().scaling()?;
+    let mut constants = scaling.shift().iter().zip(scaling.scale());
+    let column = constants.position(|(shift, &scale)| {
+        let most = if scale == 1.0 { 16_777_216.0 } else { 32_768.0 };
+        shift.abs() * scale >= most
+    })?;
+    let name = match rows.inputs().columns() {
+        Some(names) => names[column].clone(),
+        None => (column + 1).to_string(),
+    };
+    Some(format!(
+        "input {name}: too large for how little it varies, f32 rounds that away: subtract an offset"
+    ))
+}
+
 /// More classes than these may have been meant for values.
 const MANY_CLASSES: usize = 20;
 
@@ -249,6 +267,7 @@ fn note(
             names.len()
         ));
     }
+    lines.extend(blurred(&parts.train));
     if args.verbose {
         lines.extend(print::entries(told));
         lines.push(format!(

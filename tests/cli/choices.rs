@@ -98,6 +98,25 @@ fn many_whole_numbers_are_told_to_be_classes() {
 }
 
 #[test]
+fn numbers_too_close_for_their_size_are_told() {
+    let room = Room::new();
+    let told = |offset: f64, step: f64, scale: &str| {
+        let row = |i: u32| format!("{},{},{}\n", i % 7, offset + step * f64::from(i), i % 2);
+        let rows: Vec<String> = (0..60).map(row).collect();
+        room.write("t.csv", format!("a,time,kind\n{}", rows.concat()));
+        let line = format!("train t.csv --epochs 1 --scale {scale} -o m.safetensors");
+        room.run(&line).stderr.contains("input time: too large")
+    };
+    for scale in ["auto", "min-max"] {
+        assert!(told(1.7e12, 1000.0, scale), "milliseconds");
+        assert!(told(1.7e9, 60.0, scale), "seconds");
+        assert!(!told(1.7e9, 86_400.0, scale), "days");
+        assert!(!told(1000.0, 0.0, scale), "a constant");
+        assert!(!told(0.0, 1.0, scale), "whole numbers");
+    }
+}
+
+#[test]
 fn values_are_learned_and_measured() {
     let room = Room::new();
     room.write_plane("plane.csv");
