@@ -144,7 +144,10 @@ fn note_lone_class(data: &str, rows: &Dataset) {
         return;
     };
     let counts = rows.class_counts();
-    let first = labels[0] as usize;
+    let Some(&first) = labels.first() else {
+        return;
+    };
+    let first = first as usize;
     if counts[first] == 1 && counts.iter().filter(|&&count| count == 1).count() == 1 {
         let class = &names[first];
         drop(writeln!(
