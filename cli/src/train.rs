@@ -76,6 +76,14 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let interrupted = interrupt
         .signal()
         .filter(|_| history.stopped == Stop::Callback);
+    let ended = |signal| Failure::Interrupted {
+        signal,
+        sentence: how_to_go_on(args, &outputs, done),
+    };
+    // Nothing has been learned that is worth the files that may be there from before.
+    if let (Some(signal), 0) = (interrupted, done) {
+        return Err(ended(signal));
+    }
 
     let mut report = Vec::new();
     if interrupted.is_none() {
@@ -106,13 +114,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     for line in report {
         writeln!(stdout, "{line}")?;
     }
-    match interrupted {
-        Some(signal) => Err(Failure::Interrupted {
-            signal,
-            sentence: how_to_go_on(args, &outputs, done),
-        }),
-        None => Ok(()),
-    }
+    interrupted.map_or(Ok(()), |signal| Err(ended(signal)))
 }
 
 /// How good the network is on rows that it was not trained on.
@@ -129,7 +131,11 @@ fn measured(args: &TrainArgs, parts: &Parts, network: &Network) -> Result<Vec<St
 
 /// `interrupted in epoch 4 of 10: the same command with --resume goes on from model.checkpoint`.
 fn how_to_go_on(args: &TrainArgs, outputs: &Outputs, done: usize) -> String {
-    let at = format!("interrupted in epoch {} of {}", done + 1, args.epochs);
+    let kept = match done {
+        0 => ", so no model was written",
+        _ => "",
+    };
+    let at = format!("interrupted in epoch {} of {}{kept}", done + 1, args.epochs);
     match &outputs.checkpoints {
         Some(checkpoints) => {
             let path = checkpoints.path().display();

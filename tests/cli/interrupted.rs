@@ -14,15 +14,19 @@ struct Running {
 impl Running {
     /// Started, and its first epoch done.
     fn start(room: &Room, arguments: &str) -> Self {
-        let mut child = room
-            .command(arguments)
+        Self::until("epoch ", &mut room.command(arguments))
+    }
+
+    /// Started, and so far that it has said a line that begins like this.
+    fn until(said: &str, command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program runs");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
-        while !line.starts_with("epoch ") {
+        while !line.starts_with(said) {
             line.clear();
             assert!(
                 stderr.read_line(&mut line).expect("text") > 0,
@@ -97,6 +101,35 @@ fn without_a_checkpoint_the_model_is_written_and_that_is_said() {
         "{told}"
     );
     room.ok("evaluate m.safetensors digits --take 50");
+}
+
+#[test]
+fn before_the_first_epoch_ends_old_files_stay() {
+    let room = Room::new();
+    room.ok("train --rows 100 --epochs 1 -q -o m.safetensors");
+    let old = room.files();
+    // Steps of a tenth of a second and more, many of them an epoch.
+    let long =
+        "train --rows 8000 --hidden 1024,1024 --batch-size 1000 --threads 1 -o m.safetensors";
+    for (options, words) in [
+        ("", "so the same command begins anew"),
+        ("--resume", "goes on from m.checkpoint"),
+    ] {
+        let run = Running::until("network ", &mut room.command(&format!("{long} {options}")));
+        // It is about to listen.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        run.signal("INT");
+        let (code, told) = run.end();
+        assert_eq!(code, Some(130), "{told}");
+        assert!(
+            told.contains("in epoch 1 of 10, so no model was written: ") && told.ends_with(words),
+            "{told}"
+        );
+        let mut files = room.files();
+        let checkpoint = files.remove(&room.path("m.checkpoint"));
+        assert_eq!(checkpoint.is_some(), options == "--resume");
+        assert!(files == old, "{options}: an old file is another");
+    }
 }
 
 #[test]
