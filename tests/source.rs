@@ -203,6 +203,13 @@ fn names_are_looked_up_and_unknown_ones_told() {
         error("none.csv"),
         "`none.csv` is no file, no folder and none of the names digits, mnist, fashion-mnist"
     );
+    // Told where, it is looked for nowhere else.
+    let told = error("mnist");
+    let place = folder.path().join("mnist");
+    assert!(
+        told.ends_with(&format!(" into the folder {}", place.display())),
+        "{told}"
+    );
     fs::create_dir(folder.path().join("fashion-mnist")).expect("a temporary folder");
     let place = folder.path().join("fashion-mnist");
     assert!(

@@ -472,9 +472,14 @@ fn idx_files_are_found_as_a_pair_a_folder_and_by_name() {
     fs::create_dir_all(room.path("else")).expect("a folder");
     fs::rename(room.path("data/mnist"), room.path("else/mnist")).expect("a move");
     room.ok("evaluate m.safetensors mnist --data-dir else");
-    let status = room
-        .command("evaluate m.safetensors mnist")
-        .env("MLP_FAST_DATA", "else")
-        .output();
-    assert!(status.expect("the program runs").status.success());
+    let by_environment = |options: &str| {
+        let status = room
+            .command(&format!("evaluate m.safetensors mnist {options}"))
+            .env("MLP_FAST_DATA", "else")
+            .output();
+        status.expect("the program runs").status.success()
+    };
+    assert!(by_environment(""));
+    // A folder that is named is the one that is meant.
+    assert!(!by_environment("--data-dir nowhere"));
 }

@@ -8,9 +8,9 @@
 //! | an IDX pair `IMAGES,LABELS`, or IMAGES alone with the labels beside it | the pair | - |
 //! | a CSV | all of it | - |
 //!
-//! The folder of a name is looked for in the given folder, in `$MLP_FAST_DATA` and in `data`, in this order. The IDX files of
-//! a folder are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`,
-//! with or without `.gz`.
+//! The folder of a name is looked for in the given folder and nowhere else; where none is given, in `$MLP_FAST_DATA` and
+//! then in `data`. The IDX files of a folder are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+//! `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, with or without `.gz`.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ pub type CsvReader = fn(&Path, &ReadOptions) -> Result<csv::Csv, Error>;
 /// How to open data.
 #[derive(Clone, Debug)]
 pub struct SourceOptions {
-    /// Where to look first for the folder of a named data set.
+    /// Where the folder of a named data set is; by default it is looked for.
     pub data_dir: Option<PathBuf>,
     /// How to read what is there.
     pub read: ReadOptions,
@@ -314,12 +314,13 @@ fn no_files(folder: &Path, part: &str) -> Error {
 
 fn find_named(name: &str, data_dir: Option<&Path>) -> Result<PathBuf, Error> {
     let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
-    let places = data_dir
-        .map(|folder| folder.join(name))
-        .into_iter()
-        .chain(variable.map(|folder| Path::new(&folder).join(name)))
-        .chain([Path::new("data").join(name)]);
-    let places: Vec<PathBuf> = places.collect();
+    let mut places = Vec::new();
+    if let Some(folder) = data_dir {
+        places.push(folder.join(name));
+    } else {
+        places.extend(variable.map(|folder| Path::new(&folder).join(name)));
+        places.push(Path::new("data").join(name));
+    }
     if let Some(found) = places.iter().find(|place| place.is_dir()) {
         return Ok(found.clone());
     }
@@ -335,9 +336,9 @@ fn find_named(name: &str, data_dir: Option<&Path>) -> Result<PathBuf, Error> {
     Err(Error::new(
         Kind::Io,
         format!(
-            "{name} is not here: put its four IDX files ({}) into one of the folders {}",
+            "{name} is not here: put its four IDX files ({}) into the folder {}",
             files.join(", "),
-            looked.join(", ")
+            looked.join(" or ")
         ),
     ))
 }
