@@ -1,7 +1,7 @@
 //! `mlp-fast evaluate`: a model against known answers.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mlp_core::dataset::Targets;
 
@@ -16,17 +16,15 @@ use crate::show::ends_in;
 
 /// Prints the metrics, as tables or as JSON.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
-    let picture = match &args.svg {
-        Some(path) => Some(Output::claim(path, &[&args.model, Path::new(&args.data)])?),
-        None => None,
-    };
-    let sheet = match &args.mistakes {
+    let claim = |path: &Option<PathBuf>, sentence| match path {
         Some(path) => {
-            ends_in(path, "svg", "the sheet of mistakes is an SVG")?;
-            Some(Output::claim(path, &[&args.model, Path::new(&args.data)])?)
+            ends_in(path, "svg", sentence)?;
+            Output::claim(path, &[&args.model, Path::new(&args.data)]).map(Some)
         }
-        None => None,
+        None => Ok(None),
     };
+    let picture = claim(&args.svg, "the confusion matrix is an SVG")?;
+    let sheet = claim(&args.mistakes, "the sheet of mistakes is an SVG")?;
     let model = data::model(&args.model, &args.machine)?;
     let data = data::with_answers(&model, &args.data, &args.source, args.classes.choice())?;
     let targets = data.targets().clone();

@@ -114,11 +114,13 @@ fn the_sheet_of_mistakes() {
     );
     assert_eq!(svg.matches("<image").count() as u64, wrong.min(100));
 
-    room.fails(
-        "evaluate model.safetensors digits --mistakes wrong.png",
-        2,
-        &["wrong.png", ".svg"],
-    );
+    for picture in ["--mistakes wrong.png", "--svg wrong.png", "--svg -"] {
+        room.fails(
+            &format!("evaluate model.safetensors digits {picture}"),
+            2,
+            &[picture.split(' ').next_back().unwrap_or_default(), ".svg"],
+        );
+    }
     room.write_plane("plane.csv");
     room.ok("train plane.csv --quiet --epochs 1 -o plane.safetensors");
     room.fails(

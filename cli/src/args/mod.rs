@@ -155,7 +155,7 @@ pub(crate) struct EvaluateArgs {
     /// Print one JSON object instead of tables
     #[arg(long)]
     pub(crate) json: bool,
-    /// Also draw the confusion matrix
+    /// Also draw the confusion matrix (.svg)
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
     /// Also draw the images that were told wrong (.svg)
