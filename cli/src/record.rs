@@ -32,6 +32,8 @@ pub(crate) fn settings(
         ("data", json!(args.data)),
         ("rows", json!(parts.train.len())),
         ("rows_held_out", json!(rows(&parts.held_out))),
+        ("split", json!(name(&args.split))),
+        ("scale", json!(settings.scaling.name())),
         ("loss", json!(loss.name())),
         ("report", json!(args.fine.report.unwrap_or(loss).name())),
         ("optimizer", json!(settings.optimizer.name())),
@@ -90,21 +92,17 @@ pub(crate) fn finished(mut settings: Map<String, Value>, history: &History, kept
 }
 
 /// What the settings of the run in a checkpoint have that these have not, as a sentence; the number of epochs is not
-/// compared.
+/// compared, nor is what an older program did not write down.
 pub(crate) fn difference(kept: &Value, settings: &Map<String, Value>) -> Option<String> {
     settings.iter().find_map(|(key, value)| {
-        let name = key.replace('_', " ");
-        match (kept.get(key), value) {
-            _ if key == "epochs" => None,
-            (Some(kept), Value::Object(values)) => difference(kept, values),
-            (Some(kept), value) if kept == value => None,
-            (Some(kept), value) => Some(format!(
-                "the run it holds has {name} {}, this one {}",
+        let kept = kept.get(key).filter(|_| key != "epochs")?;
+        match value {
+            Value::Object(values) => difference(kept, values),
+            value if kept == value => None,
+            value => Some(format!(
+                "the run it holds has {} {}, this one {}",
+                key.replace('_', " "),
                 plain(kept),
-                plain(value)
-            )),
-            (None, value) => Some(format!(
-                "the run it holds has no {name}, this one has {}",
                 plain(value)
             )),
         }
@@ -123,4 +121,22 @@ fn plain(value: &Value) -> String {
 /// The word for a choice on the command line.
 fn name(choice: &impl clap::ValueEnum) -> Option<String> {
     Some(choice.to_possible_value()?.get_name().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::difference;
+
+    #[test]
+    fn a_setting_that_was_not_written_down_is_not_compared() {
+        let settings = |scale: &str| Map::from_iter([("scale".to_owned(), json!(scale))]);
+        assert_eq!(difference(&json!({"seed": 1}), &settings("auto")), None);
+        let told = difference(&json!({"scale": "none"}), &settings("auto"));
+        assert_eq!(
+            told.as_deref(),
+            Some("the run it holds has scale none, this one auto")
+        );
+    }
 }
