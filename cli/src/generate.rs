@@ -6,18 +6,27 @@ use mlp_core::dataset::{Dataset, Targets, digits};
 
 use crate::args::{Drawn, GenerateArgs};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::output::Destination;
 
 /// Draws the rows and writes them as `label,pixel0,..`.
 pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
+    let interrupt = Interrupt::listen();
     let destination = Destination::claim(&args.output, &[])?;
     let drawn = match args.what {
         Drawn::Digits => digits::digits(args.rows, args.seed)?,
     };
-    destination.write(|file| write_pixels(&drawn, file))
+    let written = destination.write(|file| write_pixels(&drawn, &interrupt, file));
+    match interrupt.signal() {
+        Some(signal) if written.is_err() => Err(Failure::Interrupted {
+            signal,
+            sentence: "interrupted".to_owned(),
+        }),
+        _ => written,
+    }
 }
 
-fn write_pixels(data: &Dataset, file: &mut dyn Write) -> io::Result<()> {
+fn write_pixels(data: &Dataset, interrupt: &Interrupt, file: &mut dyn Write) -> io::Result<()> {
     let (Targets::Classes { labels, names }, Some(pixels)) =
         (data.targets(), data.inputs().bytes())
     else {
@@ -34,6 +43,9 @@ fn write_pixels(data: &Dataset, file: &mut dyn Write) -> io::Result<()> {
     // Formatting each of millions of pixels anew takes longer than drawing them.
     let cells: Vec<String> = (0..=u8::MAX).map(|pixel| format!(",{pixel}")).collect();
     for (label, row) in labels.iter().zip(pixels.chunks_exact(columns)) {
+        if interrupt.signal().is_some() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         file.write_all(names[*label as usize].as_bytes())?;
         for &pixel in row {
             file.write_all(cells[usize::from(pixel)].as_bytes())?;

@@ -57,12 +57,19 @@ fn ctrl_c_ends_a_run_with_checkpoint_and_model_and_it_goes_on() {
     let train = "train --rows 2000 --hidden 64 --epochs 40 --batch-size 8 --patience 39";
     let (whole, room) = (Room::new(), Room::new());
     whole.ok(&format!("{train} -q -o m.safetensors"));
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        if signal == "HUP" && !hangs_up() {
+            continue;
+        }
         let run = Running::start(
             &room,
             &format!("{train} -o m.safetensors --checkpoint-every 10minutes --resume"),
         );
         run.signal(signal);
+        if signal == "HUP" {
+            // As from the shell, and from the terminal.
+            run.signal(signal);
+        }
         let (ended, told) = run.end();
         assert_eq!(ended, Some(code), "{told}");
         assert!(
@@ -84,6 +91,49 @@ fn ctrl_c_ends_a_run_with_checkpoint_and_model_and_it_goes_on() {
     room.ok(&format!("{train} -q -o m.safetensors --resume"));
     let model = |room: &Room| std::fs::read(room.path("m.safetensors")).expect("a model");
     assert!(model(&room) == model(&whole));
+}
+
+/// Whether a closed terminal ends the programs that this one starts, and they can know it.
+fn hangs_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.is_some_and(|bits| bits.ends_with(|bit: char| "02468ace".contains(bit)))
+}
+
+#[test]
+fn under_nohup_a_closed_terminal_is_nothing() {
+    let room = Room::new();
+    let train = "train --rows 2000 --hidden 64 --epochs 100000 -o m.safetensors";
+    let program = room.command(train);
+    let mut nohup = Command::new("sh");
+    nohup
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(room.path(""));
+    let run = Running::until("epoch ", &mut nohup);
+    run.signal("HUP");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    run.signal("TERM");
+    assert_eq!(run.end().0, Some(143));
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_of_a_file_that_is_being_drawn() {
+    let room = Room::new();
+    let mut child = room
+        .command("generate digits --rows 100000 -o d.csv")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    while !room.path(".d.csv.lock").exists() {
+        assert!(child.try_wait().expect("a process").is_none(), "it ended");
+    }
+    let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let run = Running { child, stderr };
+    run.signal("INT");
+    assert_eq!(run.end(), (Some(130), "mlp-fast: interrupted".to_owned()));
+    assert!(room.files().is_empty(), "{:?}", room.files().keys());
 }
 
 #[test]
