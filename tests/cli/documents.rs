@@ -150,6 +150,22 @@ fn rarer_options_are_in_the_longer_help() {
     let room = Room::new();
     let (short, long) = (room.ok("train --help"), room.ok("train --help-all"));
     assert!(short.contains("--help-all"));
+    let widest = short.lines().map(|line| line.chars().count()).max();
+    assert!(
+        short.lines().count() <= 60 && widest <= Some(100),
+        "no screen: {} rows, {widest:?} columns",
+        short.lines().count()
+    );
+    for numbered in [
+        "leaky-relu[:X]",
+        "elu[:X]",
+        "normal[:X]",
+        "constant[:X]",
+        "huber[:X]",
+    ] {
+        assert!(long.contains(&format!("{numbered},")), "{numbered}");
+    }
+    assert!(!long.contains(" relu[:X]") && !long.contains("zeros[:X]"));
     for option in [
         "--random",
         "--draw-order",

@@ -62,15 +62,15 @@ pub(crate) enum Command {
 /// How DATA is found and read.
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {
-    /// Answers: a column's name, or number from 1 (-1: last) [default: label, target, class, y, or the last]
+    #[arg(
+        help = "Answers: a column's name, or number from 1 (-1: last)\n[default: label, target, class, y, or the last]"
+    )]
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub(crate) label: Option<String>,
     /// Whether the CSV has a header line
     #[arg(long, value_enum, default_value_t = Header::Auto, help_heading = "Data")]
     pub(crate) header: Header,
-    #[arg(
-        help = "Folder that holds mnist/ and fashion-mnist/ [default: $MLP_FAST_DATA, else data]"
-    )]
+    #[arg(help = "Folder that holds mnist/ etc. [default: $MLP_FAST_DATA, else data]")]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Pass over the first N rows

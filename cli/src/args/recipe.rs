@@ -61,9 +61,7 @@ pub(crate) struct RecipeRunArgs {
     /// Folder for the curves (.svg) and the submissions (.csv); made if it is not there
     #[arg(short, long, value_name = "DIR", default_value = "recipe-results")]
     pub(crate) output: PathBuf,
-    #[arg(
-        help = "Folder that holds mnist/ and fashion-mnist/ [default: $MLP_FAST_DATA, else data]"
-    )]
+    #[arg(help = "Folder that holds mnist/ etc. [default: $MLP_FAST_DATA, else data]")]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     #[command(flatten)]

@@ -20,10 +20,15 @@ use super::{ClassArgs, DataArgs, FineArgs, MachineArgs};
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 #[command(
-    after_help = "Example: mlp-fast train mnist --hidden 256,128 --dropout 0.2 --patience 5 -o mnist.safetensors\n--help-all shows the rarer options too."
+    after_help = "Example: mlp-fast train mnist --hidden 256,128 --dropout 0.2 --patience 5 -o mnist.safetensors"
 )]
+#[command(mut_arg("isa", |arg| arg.hide(true)))]
+#[command(mut_arg("header", |arg| arg.hide(true)))]
+#[command(mut_arg("skip", |arg| arg.hide(true)))]
+#[command(mut_arg("only", |arg| arg.hide(true)))]
+#[command(mut_arg("one_vs_rest", |arg| arg.hide(true)))]
 pub(crate) struct TrainArgs {
-    /// Data set: digits, mnist, fashion-mnist, a CSV file, IDX images or a folder of IDX files
+    /// digits, mnist, fashion-mnist, a CSV file, IDX images or a folder of them
     #[arg(default_value = "digits")]
     pub(crate) data: String,
 
@@ -32,12 +37,13 @@ pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) classes: ClassArgs,
     /// Built-in digits to draw, and a fifth as many to test [default: 30000]
-    #[arg(long, value_name = "N", value_parser = count, help_heading = "Data")]
+    #[arg(long, value_name = "N", value_parser = count, hide = true, help_heading = "Data")]
     pub(crate) rows: Option<usize>,
     /// What the answers are: classes, values, auto (classes if text or at most 100 whole numbers)
-    #[arg(long, value_enum, default_value_t = Task::Auto, hide_possible_values = true, help_heading = "Data")]
+    #[arg(long, value_enum, default_value_t = Task::Auto, hide_possible_values = true)]
+    #[arg(hide = true, help_heading = "Data")]
     pub(crate) task: Task,
-    #[arg(help = names("Fitted on the training rows", ScalingKind::NAMES))]
+    #[arg(help = names("Fitted on the training rows", ScalingKind::NAMES, &|_| false))]
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ScalingKind::parse, help_heading = "Data")]
     pub(crate) scale: ScalingKind,
     /// Share of the rows held out of training to watch it
@@ -51,20 +57,20 @@ pub(crate) struct TrainArgs {
         help_heading = "Data"
     )]
     pub(crate) validation_data: Option<String>,
-    /// Keep a converted copy beside a CSV that is larger than memory (FILE.cache), and read rows from there
+    /// Read a CSV larger than memory by a copy beside it (FILE.cache)
     #[arg(long, help_heading = "Data")]
     pub(crate) cache: bool,
-    /// How rows are held out: auto, stratified (each class alike), random, last (those at the end)
+    /// Rows held out: auto, stratified, random, last
     #[arg(long, value_enum, default_value_t = Split::Auto, hide_possible_values = true, help_heading = "Data")]
     pub(crate) split: Split,
 
-    /// Go on from this model: its layers, weights, scaling, columns and classes
+    /// Go on from this model: layers, weights, scaling, columns, classes
     #[arg(long, value_name = "MODEL", help_heading = "Network")]
     #[arg(conflicts_with_all = [
         "hidden", "activation", "output_activation", "init", "bias_init", "draw_order", "no_bias", "scale", "task",
     ])]
     pub(crate) from: Option<PathBuf>,
-    /// Units of the hidden layers, `none` for a linear model
+    /// Units of hidden layers, `none` for a linear model
     #[arg(
         long,
         value_name = "UNITS,..",
@@ -72,7 +78,7 @@ pub(crate) struct TrainArgs {
         help_heading = "Network"
     )]
     pub(crate) hidden: Hidden,
-    #[arg(help = names("Of the hidden layers, one for all or for each", Activation::NAMES))]
+    #[arg(help = names("Of the hidden layers, one for all or for each", Activation::NAMES, &|name| Activation::parse(name).is_ok()))]
     #[arg(
         long,
         value_name = "NAME,..",
@@ -81,7 +87,7 @@ pub(crate) struct TrainArgs {
     )]
     #[arg(value_delimiter = ',', value_parser = Activation::parse)]
     pub(crate) activation: Vec<Activation>,
-    /// One of these or auto: softmax for classes, identity for values
+    /// As above; auto: softmax for classes, else identity
     #[arg(
         long,
         value_name = "NAME",
@@ -89,7 +95,7 @@ pub(crate) struct TrainArgs {
         help_heading = "Network"
     )]
     pub(crate) output_activation: String,
-    #[arg(help = names("First weights, one for all layers or for each", Init::NAMES))]
+    #[arg(help = names("First weights, for all or each layer", Init::NAMES, &|name| Init::parse(name).is_ok()))]
     #[arg(
         long,
         value_name = "NAME,..",
@@ -101,15 +107,15 @@ pub(crate) struct TrainArgs {
     /// Layers without bias
     #[arg(long, help_heading = "Network")]
     pub(crate) no_bias: bool,
-    /// Share of hidden units dropped in a step, for all layers or for each [default: 0, or as in --from]
+    /// Share of hidden units dropped in a step [default: 0, or --from's]
     #[arg(long, value_name = "P,..", help_heading = "Network")]
     #[arg(value_delimiter = ',', value_parser = share)]
     pub(crate) dropout: Vec<f64>,
-    /// Share of the inputs dropped in a step [default: 0, or as in --from]
+    /// Share of the inputs dropped in a step [default: 0, or --from's]
     #[arg(long, value_name = "P", value_parser = share, hide = true, help_heading = "Network")]
     pub(crate) input_dropout: Option<f64>,
 
-    #[arg(help = names("Loss: auto", Loss::NAMES))]
+    #[arg(help = names("Loss: auto", Loss::NAMES, &|name| Loss::parse(name).is_ok()))]
     #[arg(
         long,
         value_name = "NAME",
@@ -117,7 +123,7 @@ pub(crate) struct TrainArgs {
         help_heading = "Training"
     )]
     pub(crate) loss: String,
-    #[arg(help = names("Optimiser", Optimizer::NAMES))]
+    #[arg(help = names("Optimiser", Optimizer::NAMES, &|_| false))]
     #[arg(
         long,
         value_name = "NAME",
@@ -125,7 +131,7 @@ pub(crate) struct TrainArgs {
         help_heading = "Training"
     )]
     pub(crate) optimizer: String,
-    #[arg(help = names("How the learning rate goes", Schedule::NAMES))]
+    #[arg(help = names("How the learning rate goes", Schedule::NAMES, &|_| false))]
     #[arg(
         long,
         value_name = "NAME",
@@ -134,7 +140,9 @@ pub(crate) struct TrainArgs {
         help_heading = "Training"
     )]
     pub(crate) schedule: Schedule,
-    /// Learning rate [default: 3e-3 for adam, adamw; 1e-3 rmsprop; 0.03 momentum, nesterov; else 0.1]
+    #[arg(
+        help = "Learning rate [default: 3e-3 for adam, adamw; 1e-3 rmsprop;\n0.03 momentum, nesterov; else 0.1]"
+    )]
     #[arg(long, value_name = "X", value_parser = not_negative)]
     #[arg(help_heading = "Training")]
     pub(crate) lr: Option<f64>,
@@ -154,12 +162,12 @@ pub(crate) struct TrainArgs {
     #[arg(help = of_optimizers("Added to the root of the mean square", "eps"), hide = true, help_heading = "Training")]
     pub(crate) eps: Option<f64>,
     #[arg(long, value_name = "X", value_parser = number)]
-    #[arg(help = of_optimizers("Decoupled weight decay", "weight_decay"), hide = true, help_heading = "Training")]
+    #[arg(help = of_optimizers("Decoupled weight decay, of biases too", "weight_decay"), hide = true, help_heading = "Training")]
     pub(crate) weight_decay: Option<f64>,
-    /// Penalty on the absolute weights
+    /// Penalty on each weight, l1 |w|, not in the loss that is shown
     #[arg(long, value_name = "X", default_value = "0", value_parser = not_negative, help_heading = "Training")]
     pub(crate) l1: f64,
-    /// Penalty on the squared weights
+    /// Likewise, l2/2 w^2: half of what Keras' l2 is
     #[arg(long, value_name = "X", default_value = "0", value_parser = not_negative, help_heading = "Training")]
     pub(crate) l2: f64,
     /// Rows of a step, `full` for all
@@ -181,14 +189,15 @@ pub(crate) struct TrainArgs {
     /// Keep the order of the file
     #[arg(long, help_heading = "Training")]
     pub(crate) no_shuffle: bool,
-    /// Stop after N epochs without a better one and keep the best weights [default: never]
+    /// Stop after N epochs without a better one, keep the best [default: never]
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Training")]
     pub(crate) patience: Option<usize>,
     /// An epoch is better by more than X only [default: 0]
-    #[arg(long, value_name = "X", value_parser = not_negative, help_heading = "Training")]
+    #[arg(long, value_name = "X", value_parser = not_negative, hide = true, help_heading = "Training")]
     pub(crate) min_delta: Option<f64>,
     /// What makes an epoch better: loss or accuracy on the rows held out
-    #[arg(long, value_enum, default_value_t = Monitored::Loss, hide_possible_values = true, help_heading = "Training")]
+    #[arg(long, value_enum, default_value_t = Monitored::Loss, hide_possible_values = true)]
+    #[arg(hide = true, help_heading = "Training")]
     pub(crate) monitor: Monitored,
     /// Seed of the first weights, the split, the order and dropout
     #[arg(
@@ -205,10 +214,10 @@ pub(crate) struct TrainArgs {
     pub(crate) fine: FineArgs,
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
-    /// Model file; the curves (.svg) and the history (.jsonl) go beside it
+    /// Model file; .svg and .jsonl go beside it
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) output: PathBuf,
-    /// How often a checkpoint is kept beside the model: 5 (epochs), 10minutes, 30seconds, 1000steps
+    /// A checkpoint beside the model every 5 (epochs), 10minutes, 1000steps
     #[arg(long, value_name = "N", value_parser = every)]
     pub(crate) checkpoint_every: Option<Every>,
     /// Go on from the checkpoint beside the model, if there is one
@@ -256,10 +265,35 @@ pub(crate) enum Monitored {
     Accuracy,
 }
 
-/// `text: name, name`.
-fn names(text: &str, names: &[&str]) -> String {
-    let separator = if text.contains(':') { "," } else { ":" };
-    format!("{text}{separator} {}", names.join(", "))
+/// What fits beside the options on a screen of 100 columns.
+const LINE: usize = 66;
+
+/// `text: name, name[:X]`, in lines; a name has its [:X] if it can be parsed with a number.
+fn names(text: &str, names: &[&str], parses: &dyn Fn(&str) -> bool) -> String {
+    let mut lines = text.to_owned();
+    lines.push(if text.contains(':') { ',' } else { ':' });
+    let mut line = lines.len();
+    for (at, name) in names.iter().enumerate() {
+        let mut word = (*name).to_owned();
+        if parses(&format!("{name}:0.5")) {
+            word.push_str("[:X]");
+        }
+        let mut room = LINE - " [default: auto]".len();
+        if at + 1 < names.len() {
+            word.push(',');
+            room = LINE;
+        }
+        if line + 1 + word.len() > room {
+            lines.push('\n');
+            line = 0;
+        } else {
+            lines.push(' ');
+            line += 1;
+        }
+        line += word.len();
+        lines.push_str(&word);
+    }
+    lines
 }
 
 /// The text with the default and the names of the optimisers that have this setting.
