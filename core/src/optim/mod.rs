@@ -10,7 +10,7 @@
 //! | `nesterov` | m = momentum m + g; w -= lr (g + momentum m) |
 //! | `rmsprop` | v = rho v + (1 - rho) g^2; w -= lr g / (sqrt v + eps) |
 //! | `adam` | m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= lr m' / (sqrt v' + eps), m' = m / (1 - beta1^t), v' = v / (1 - beta2^t) |
-//! | `adamw` | w -= lr `weight_decay` w; then as `adam` |
+//! | `adamw` | w -= lr `weight_decay` w, biases too; then as `adam` |
 //!
 //! `momentum`, `nesterov`, `rmsprop` (eps outside the root), `adam` and `adamw` (decay not through the gradient) are as in
 //! `PyTorch`. The scalars of a step, bias corrections included, are made in f64 by products only (no `powf`, whose last
