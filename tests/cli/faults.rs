@@ -80,6 +80,11 @@ fn unknown_options_name_the_nearest() {
         USAGE,
         &["train", "evaluate", "predict", "inspect", "generate"],
     );
+    room.fails(
+        "recipe",
+        USAGE,
+        &["requires a subcommand", "list, show, run"],
+    );
 }
 
 #[test]

@@ -8,7 +8,10 @@ use super::MachineArgs;
 
 /// Experiments with published results, to be run again and compared.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: mlp-fast recipe run first1000-40")]
+#[command(
+    arg_required_else_help = false,
+    after_help = "Example: mlp-fast recipe run first1000-40"
+)]
 pub(crate) struct RecipeArgs {
     #[command(subcommand)]
     pub(crate) command: RecipeCommand,
