@@ -26,6 +26,7 @@ pub(crate) struct FineArgs {
     pub(crate) report: Option<Loss>,
     /// Times the learning rate, for each layer from the inputs on; 0 keeps a layer as it is [default: 1]
     #[arg(long, value_name = "X,..", value_delimiter = ',', value_parser = not_negative)]
+    #[arg(allow_hyphen_values = true)]
     #[arg(hide = true, help_heading = "Training")]
     pub(crate) layer_rates: Vec<f64>,
     /// Put the rows to train on in a random order once, before all else that is random (see --no-shuffle)

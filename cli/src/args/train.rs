@@ -75,6 +75,7 @@ pub(crate) struct TrainArgs {
         long,
         value_name = "UNITS,..",
         default_value = "128",
+        allow_hyphen_values = true,
         help_heading = "Network"
     )]
     pub(crate) hidden: Hidden,
@@ -109,7 +110,7 @@ pub(crate) struct TrainArgs {
     pub(crate) no_bias: bool,
     /// Share of hidden units dropped in a step [default: 0, or --from's]
     #[arg(long, value_name = "P,..", help_heading = "Network")]
-    #[arg(value_delimiter = ',', value_parser = share)]
+    #[arg(value_delimiter = ',', value_parser = share, allow_hyphen_values = true)]
     pub(crate) dropout: Vec<f64>,
     /// Share of the inputs dropped in a step [default: 0, or --from's]
     #[arg(long, value_name = "P", value_parser = share, hide = true, help_heading = "Network")]
