@@ -8,7 +8,7 @@ use mlp_core::tensor::activation::Activation;
 use mlp_core::train::{Monitor, Reduction, Trainer};
 use mlp_core::{Error, Isa};
 
-use crate::args::{BatchSize, Monitored, Random, Reduced, TrainArgs, option_of};
+use crate::args::{BatchSize, Monitored, Random, Reduced, TrainArgs, having, option_of};
 use crate::failure::Failure;
 
 /// One hidden layer.
@@ -274,9 +274,17 @@ fn optimizer(args: &TrainArgs) -> Result<Optimizer, Failure> {
         let Some(given) = given else { continue };
         let settings = optimizer.settings();
         let setting = settings.iter().find(|(key, _)| option_of(key) == name);
+        let option = format!("--{}", name.replace('_', "-"));
+        let Some((key, _)) = setting else {
+            return Err(Failure::usage(format!(
+                "{option} is a setting of {}, and --optimizer is {}",
+                having(name).0,
+                optimizer.name()
+            )));
+        };
         optimizer
-            .set(setting.map_or(name, |(key, _)| key), given)
-            .map_err(|error| error.at(format!("--{}", name.replace('_', "-"))))?;
+            .set(key, given)
+            .map_err(|error| error.at(option))?;
     }
     Ok(optimizer)
 }

@@ -51,6 +51,13 @@ fn settings_that_can_never_be_right() {
         ("--weight-decay 0.1", ["--weight-decay", "adam"]),
         ("--momentum 0.9", ["--momentum", "adam"]),
         (
+            "--momentum 0.9 --optimizer sgd",
+            [
+                "--momentum is a setting of ema-momentum, momentum, nesterov",
+                "is sgd",
+            ],
+        ),
+        (
             "--patience 3 --validation 0",
             ["--patience", "--validation"],
         ),

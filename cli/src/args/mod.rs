@@ -20,7 +20,7 @@ pub(crate) use bench::{BenchArgs, BenchCommand, TableArgs, ToAccuracyArgs};
 pub(crate) use fine::{FineArgs, Random};
 pub(crate) use recipe::{RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs};
 pub(crate) use show::ShowArgs;
-pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, option_of};
+pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, having, option_of};
 pub(crate) use value::BatchSize;
 use value::{count, seed};
 

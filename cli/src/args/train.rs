@@ -299,6 +299,12 @@ fn names(text: &str, names: &[&str], parses: &dyn Fn(&str) -> bool) -> String {
 
 /// The text with the default and the names of the optimisers that have this setting.
 fn of_optimizers(text: &str, setting: &str) -> String {
+    let (names, default) = having(setting);
+    format!("{text} [default: {default:?}; of {names}]")
+}
+
+/// The names of the optimisers that have this setting, and its default.
+pub(crate) fn having(setting: &str) -> (String, f64) {
     let mut default = 0.0;
     let mut names = Vec::new();
     for name in Optimizer::NAMES {
@@ -310,7 +316,7 @@ fn of_optimizers(text: &str, setting: &str) -> String {
             names.push(*name);
         }
     }
-    format!("{text} [default: {default:?}; of {}]", names.join(", "))
+    (names.join(", "), default)
 }
 
 /// The option for a setting of an optimiser: they have the same name, but for the moving average's momentum.
