@@ -50,6 +50,13 @@ fn images_of_idx_files_and_tables() {
         &["flowers.csv", "2 columns", "no square"],
     );
     room.fails("show small.csv --row 2", 2, &["--row 2", "2 rows"]);
+    for option in ["--row -1", "--skip -1"] {
+        room.fails(
+            &format!("show small.csv {option}"),
+            2,
+            &[option, "is not a whole number of 0 or more"],
+        );
+    }
     room.fails("show small.csv --test", 2, &["--test", "no test part"]);
     room.fails("show small.csv -o small.svg", 2, &["small.svg", ".png"]);
     room.fails("show smal.csv", 1, &["smal.csv"]);

@@ -168,4 +168,9 @@ fn settings_name_their_owner_once_and_splits_their_file() {
         FAILED,
         &["three.csv: --validation 0.1: ", "hold out"],
     );
+    room.fails(
+        "train three.csv --validation 0.999",
+        FAILED,
+        &["a training share of 0.001 of 3 rows leaves no row to train on"],
+    );
 }

@@ -22,7 +22,7 @@ pub(crate) use recipe::{RecipeArgs, RecipeCommand, RecipeListArgs, RecipeRunArgs
 pub(crate) use show::ShowArgs;
 pub(crate) use train::{Monitored, Reduced, Split, Task, TrainArgs, having, option_of};
 pub(crate) use value::BatchSize;
-use value::{count, seed};
+use value::{count, seed, whole};
 
 /// Train and run multi-layer perceptrons on the CPU: a data file in, a model and a picture of how it learned out.
 #[derive(Debug, Parser)]
@@ -77,6 +77,7 @@ pub(crate) struct DataArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = whole,
         default_value = "0",
         hide_default_value = true,
         help_heading = "Data"

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::DataArgs;
+use super::value::whole;
 
 /// Look at an image of a data set, or at the activations.
 #[derive(Debug, Args)]
@@ -17,7 +18,7 @@ pub(crate) struct ShowArgs {
     /// A data set of images, or `activations`: every activation and its derivative
     pub(crate) what: String,
     /// Which image, counted from 0
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", value_parser = whole, default_value = "0")]
     pub(crate) row: usize,
     /// Of the test part
     #[arg(long)]

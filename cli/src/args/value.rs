@@ -43,10 +43,11 @@ impl std::str::FromStr for BatchSize {
     }
 }
 
-fn whole(text: &str) -> Result<usize, String> {
+/// A whole number from 0.
+pub(crate) fn whole(text: &str) -> Result<usize, String> {
     text.trim()
         .parse()
-        .map_err(|_| format!("`{text}` is not a whole number"))
+        .map_err(|_| format!("`{text}` is not a whole number of 0 or more"))
 }
 
 /// A whole number from 1.

@@ -87,6 +87,8 @@ fn train_rows(rows: usize, share: f64) -> Result<usize, Error> {
 
 fn empty_side(rows: usize, share: f64, train: bool) -> Error {
     let side = if train { "to train on" } else { "to hold out" };
+    // What is left of a share, 1 - 0.999, has digits of its own.
+    let share = (share * 1e9).round() / 1e9;
     Error::new(
         Kind::Data,
         format!("a training share of {share} of {rows} rows leaves no row {side}"),
