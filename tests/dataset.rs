@@ -206,7 +206,7 @@ fn rows_can_be_selected_and_classes_renumbered() {
             .with_classes(&["x".to_owned(), "b".to_owned()])
             .expect_err("no `a`")
             .to_string(),
-        "row 1 has class `a`, which is not among the 2 classes that are expected"
+        "row 1 has class `a`, which is not among the 2 classes that are expected: x, b"
     );
 }
 

@@ -89,6 +89,11 @@ fn some_classes_some_rows() {
         &["expected one of the model's 2 classes (not 0, 0)"],
     );
     room.fails(
+        "evaluate zero.safetensors digits",
+        1,
+        &["not among the 2 classes that are expected: not 0, 0"],
+    );
+    room.fails(
         "evaluate zero.safetensors d.csv --one-vs-rest x",
         2,
         &["no class `x`"],

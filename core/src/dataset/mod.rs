@@ -374,6 +374,10 @@ impl Dataset {
                 "classes are expected, and these targets are values",
             ));
         };
+        let known = || {
+            let known: Vec<String> = names.iter().take(10).map(|name| shown(name)).collect();
+            known.join(", ") + if names.len() > 10 { ", .." } else { "" }
+        };
         let number: Vec<Option<usize>> = old
             .iter()
             .map(|name| names.iter().position(|known| known == name))
@@ -386,10 +390,11 @@ impl Dataset {
                     Error::new(
                         Kind::Data,
                         format!(
-                            "row {} has class `{}`, which is not among the {} classes that are expected",
+                            "row {} has class `{}`, which is not among the {} classes that are expected: {}",
                             row + 1,
                             shown(&old[label as usize]),
-                            names.len()
+                            names.len(),
+                            known()
                         ),
                     )
                 })
