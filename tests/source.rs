@@ -183,7 +183,9 @@ fn data_is_fitted_to_the_model() {
         open_test(&data, &options(6, &["0", "1"]))
             .expect_err("class 2")
             .to_string(),
-        format!("{data}: row 1 has class `2`, which is not among the 2 classes that are expected: 0, 1")
+        format!(
+            "{data}: row 1 has class `2`, which is not among the 2 classes that are expected: 0, 1"
+        )
     );
 }
 

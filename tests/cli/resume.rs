@@ -128,6 +128,11 @@ fn checkpoints_that_cannot_be_right() {
         &["--min-delta", "--patience"],
     );
     room.ok(&format!("{TRAIN} --epochs 3 --checkpoint-every 1"));
+    room.fails(
+        "predict m.checkpoint flowers.csv",
+        FAILED,
+        &["m.checkpoint: this is the checkpoint of a run"],
+    );
     let good = fs::read(room.path("m.checkpoint")).expect("a checkpoint");
     let mut bad = good.clone();
     let middle = bad.len() - 40;

@@ -7,7 +7,9 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde_json::Value;
 
 use super::header::{self, Header};
-use super::{MAX_HEADER, MAX_OBJECTS, METADATA_KEY, Preprocessing, Saved, SavedLayer, fault};
+use super::{
+    MAX_HEADER, MAX_OBJECTS, METADATA_KEY, Preprocessing, Saved, SavedLayer, checkpoint, fault,
+};
 use crate::error::{Error, cut, shown};
 use crate::tensor::Matrix;
 
@@ -41,11 +43,11 @@ pub(super) fn read_file(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
 pub fn from_bytes(bytes: &[u8]) -> Result<Saved, Error> {
     check_container(bytes)?;
     let (_, metadata) = SafeTensors::read_metadata(bytes).or_else(|cause| damaged(&cause))?;
-    let entry = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|map| map.get(METADATA_KEY));
-    let Some(text) = entry else {
+    let entry = |key| metadata.metadata().as_ref()?.get(key);
+    let Some(text) = entry(METADATA_KEY) else {
+        if entry(checkpoint::METADATA_KEY).is_some() {
+            return fault("this is the checkpoint of a run, and its model is the file beside it");
+        }
         return fault(format!(
             "the file is a safetensors file but not a model of mlp-fast: expected {METADATA_KEY} in its metadata, found none"
         ));
