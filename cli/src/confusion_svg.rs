@@ -25,7 +25,7 @@ struct Map<'a> {
 /// The picture, as the text of an SVG file.
 ///
 /// A cell's shade is its share of its row (its cube root, so that a mistake in a hundred still shows): blue on the
-/// diagonal, orange off it. Counts are written where they have room.
+/// diagonal, orange off it. Counts are written if all of them have room.
 pub(crate) fn confusion_svg(title: &str, of: &Classification) -> String {
     let names: Vec<String> = of
         .per_class
@@ -79,6 +79,9 @@ impl Map<'_> {
 
     fn draw_cells(&self, svg: &mut Svg) {
         let gap = if self.cell > 12.0 { 1.0 } else { 0.0 };
+        let most = self.of.confusion_matrix.iter().flatten().max();
+        let digits = most.map_or(0, |most| most.to_string().len());
+        let counts_fit = self.cell >= 4.0 + 6.8 * digits as f64;
         for (t, row) in self.of.confusion_matrix.iter().enumerate() {
             let support = row.iter().sum::<u64>();
             // Cells without rows are left white: of a thousand classes nearly all are.
@@ -95,12 +98,11 @@ impl Map<'_> {
                 );
                 let fill = colour(if t == p { RIGHT } else { WRONG }, shade);
                 svg.rect(corner, (size, size), &fill, &hint);
-                let digits = count.to_string();
-                if self.cell >= 8.0 + 7.0 * digits.len() as f64 {
+                if counts_fit {
                     let middle = self.cell / 2.0;
                     let at = (corner.0 + middle, corner.1 + middle + 4.0);
                     let class = if shade > 0.6 { "light" } else { "dark" };
-                    svg.text(class, at, Anchor::Middle, &digits);
+                    svg.text(class, at, Anchor::Middle, &count.to_string());
                 }
             }
         }
@@ -145,13 +147,17 @@ mod tests {
 
     /// So many classes of ten rows each, one of ten taken for the next class.
     fn sample(names: &[String]) -> Classification {
+        sample_of(names, 10)
+    }
+
+    fn sample_of(names: &[String], each: usize) -> Classification {
         let classes = names.len();
-        let label = |r: usize| r / 10;
+        let label = |r: usize| r / each;
         let predicted = |r: usize| (label(r) + usize::from(r.is_multiple_of(10))) % classes;
-        let probabilities = Matrix::from_fn(10 * classes, classes, |r, c| {
+        let probabilities = Matrix::from_fn(each * classes, classes, |r, c| {
             f32::from(u8::from(c == predicted(r)))
         });
-        let labels: Vec<u32> = (0..10 * classes).map(|r| label(r) as u32).collect();
+        let labels: Vec<u32> = (0..each * classes).map(|r| label(r) as u32).collect();
         Classification::new(names, &labels, &probabilities).unwrap()
     }
 
@@ -175,6 +181,15 @@ mod tests {
         assert_eq!(text.matches(">9</text>").count(), 10);
         assert_eq!(text.matches(">1</text>").count(), 10);
         assert!(text.contains("<title>true n3, predicted n4: 1</title>"));
+    }
+
+    #[test]
+    fn all_counts_are_written_or_none() {
+        for (classes, written) in [(30, 30), (40, 0)] {
+            let text = confusion_svg("many", &sample_of(&numbered(classes), 20));
+            assert_eq!(text.matches(">18</text>").count(), written);
+            assert_eq!(text.matches(">2</text>").count(), written);
+        }
     }
 
     #[test]
