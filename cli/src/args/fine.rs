@@ -32,7 +32,7 @@ pub(crate) struct FineArgs {
     /// Put the rows to train on in a random order once, before all else that is random (see --no-shuffle)
     #[arg(long, hide = true, help_heading = "Training")]
     pub(crate) shuffle_once: bool,
-    /// Leave out the rows of an epoch that do not fill a batch
+    /// Leave out the rows of an epoch that do not fill a batch, if there is a whole one
     #[arg(long, hide = true, help_heading = "Training")]
     pub(crate) drop_last: bool,
 }
