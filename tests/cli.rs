@@ -13,9 +13,13 @@ mod written;
 #[path = "cli/road.rs"]
 mod road;
 
-/// Settings and kinds of data: that they are taken, that they matter, that they are remembered.
+/// Settings: that they are taken, that they matter, that they are remembered.
 #[path = "cli/choices.rs"]
 mod choices;
+
+/// Kinds of data and of answers: that they are told from each other, and remembered.
+#[path = "cli/kinds.rs"]
+mod kinds;
 
 /// Which rows are trained on, held out and measured.
 #[path = "cli/rows.rs"]
