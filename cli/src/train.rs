@@ -230,6 +230,18 @@ fn blurred(rows: &Dataset) -> Option<String> {
     ))
 }
 
+/// A note of values far from what a fresh network gives.
+fn distant(rows: &Dataset) -> Option<String> {
+    let Targets::Values { values, .. } = rows.targets() else {
+        return None;
+    };
+    let all = (0..values.rows()).flat_map(|r| values.row(r));
+    let most = all.fold(0.0_f32, |most, x| most.max(x.abs()));
+    (most > 10.0).then(|| {
+        format!("targets up to {most} are learned slowly or not at all: bring them near 0 and 1")
+    })
+}
+
 /// More classes than these may have been meant for values.
 const MANY_CLASSES: usize = 20;
 
@@ -274,6 +286,7 @@ fn note(
         ));
     }
     lines.extend(blurred(&parts.train));
+    lines.extend(distant(&parts.train));
     if args.verbose {
         lines.extend(print::entries(told));
         lines.push(format!(

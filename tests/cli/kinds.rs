@@ -96,6 +96,17 @@ fn many_whole_numbers_are_told_to_be_classes() {
 }
 
 #[test]
+fn values_far_from_zero_and_one_are_told() {
+    let room = Room::new();
+    for (size, told) in [(346.5, true), (-11.0, true), (9.5, false)] {
+        room.write("v.csv", format!("x,y\n1,0.5\n2,{size}\n3,1\n4,2\n"));
+        let run = room.run("train v.csv --task values --validation 0 --epochs 1 -o m.safetensors");
+        let note = format!("targets up to {} are learned slowly", f64::abs(size));
+        assert_eq!(run.stderr.contains(&note), told, "{size}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn numbers_too_close_for_their_size_are_told() {
     let room = Room::new();
     let told = |offset: f64, step: f64, scale: &str| {
