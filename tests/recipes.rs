@@ -192,6 +192,18 @@ fn without_its_data_a_recipe_is_not_passed() {
             .as_str()
             .is_some_and(|why| why.contains("mnist"))
     );
+    // The rows that are held out are data as well.
+    let own = TEN_THEN_TWO.replace(
+        "rows = 200",
+        "rows = 200\nvalidation-data = \"fashion-mnist\"",
+    );
+    room.write("own.toml", own);
+    let outcome = room.run("recipe run own.toml");
+    assert!(
+        outcome.stdout.contains("needs fashion-mnist"),
+        "{}",
+        outcome.stdout
+    );
 }
 
 const TEN_THEN_TWO: &str = r#"

@@ -46,7 +46,7 @@ fn list(args: &RecipeListArgs) -> Result<(), Failure> {
                     "title": recipe.title,
                     "document": recipe.document,
                     "quick": recipe.quick,
-                    "needs": recipe.needs(),
+                    "needs": recipe.needs().next(),
                     "seconds_about": recipe.seconds,
                 })
             })
@@ -58,6 +58,7 @@ fn list(args: &RecipeListArgs) -> Result<(), Failure> {
     for recipe in &recipes {
         let needs = recipe
             .needs()
+            .next()
             .map_or_else(String::new, |data| format!(" ({data})"));
         writeln!(out, "{:<width$}  {}{needs}", recipe.name, recipe.title)?;
     }

@@ -48,11 +48,11 @@ pub(super) fn perform(recipe: &mut Recipe, args: &RecipeRunArgs) -> Result<Outco
         run.args.quiet = args.quiet;
     }
     let mut outcome = Outcome::new(recipe);
-    if let Some(data) = recipe.needs() {
-        let options = SourceOptions {
-            data_dir: args.data_dir.clone(),
-            ..SourceOptions::default()
-        };
+    let options = SourceOptions {
+        data_dir: args.data_dir.clone(),
+        ..SourceOptions::default()
+    };
+    for data in recipe.needs() {
         if let Err(error) = source::is_table(data, &options) {
             outcome.verdict = Verdict::Needs(data.to_owned(), error.to_string());
             return Ok(outcome);

@@ -2,6 +2,7 @@
 //!
 //! The keys are told in `data/recipes/README.md`. A recipe is data: whatever it asks for is an option of `train`.
 
+use std::iter;
 use std::ops::Range;
 
 use super::options::{self, Setting};
@@ -129,9 +130,12 @@ impl Recipe {
     }
 
     /// The data sets that must be at hand.
-    pub(super) fn needs(&self) -> Option<&str> {
-        let mut named = self.runs.iter().map(|run| run.args.data.as_str());
-        named.find(|name| self.rows.is_none() && *name != "digits")
+    pub(super) fn needs(&self) -> impl Iterator<Item = &str> {
+        let runs = self.runs.iter().map(|run| &run.args);
+        let named = runs.flat_map(|args| iter::once(&args.data).chain(&args.validation_data));
+        named
+            .map(String::as_str)
+            .filter(|name| self.rows.is_none() && *name != "digits")
     }
 }
 
