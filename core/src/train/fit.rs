@@ -10,6 +10,7 @@ use super::first::First;
 use super::given::Given;
 use super::layer_rows::{Aim, odd_lines};
 use super::leader::Leader;
+use super::memory::{ROWS_TO_MEASURE, rows_of_a_member};
 use super::relay::{Ahead, HandedOn, Leg};
 use super::run::Run;
 use super::share::{Needs, Share};
@@ -29,9 +30,6 @@ const FLOPS_PER_THREAD: usize = 2_000_000;
 /// Up to this share of pairs other than zero, skipping the others is faster than not to: by a fifth at 0.46 (digits;
 /// Zen 3, 2026-11-22, `mlp-fast train --threads 1`), where a third of the single numbers is not zero.
 const DENSITY: f64 = 0.6;
-
-/// Rows of the validation set that go forward together, at least.
-pub(super) const ROWS_TO_MEASURE: usize = 96;
 
 /// Trains `network`; the settings have been checked.
 pub(super) fn fit(
@@ -89,13 +87,8 @@ fn plan<'a>(
         batch_size > KB,
         trainer.patience.is_some(),
     );
-    let measured = validation.map_or(0, |data| team::largest_share(data.len(), 4, threads));
-    let own = team::largest_share(part, 4, threads);
-    let capacity = if validation.is_some() {
-        own.max(ROWS_TO_MEASURE)
-    } else {
-        own
-    };
+    let validation_rows = validation.map_or(0, Dataset::len);
+    let [capacity, measured] = rows_of_a_member(part, validation_rows, threads);
     let masks = match trainer.legacy_random {
         Some(_) => DrawnMasks::size(network, batch_size),
         None => 0,

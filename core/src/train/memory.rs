@@ -26,7 +26,6 @@ use crate::team;
 use crate::tensor::gemm::{GROUP, KB, room_for_lines};
 use crate::tensor::{LINE, padded};
 
-use super::fit::ROWS_TO_MEASURE;
 use super::layer_rows::odd_lines;
 use super::sharing::Sharing;
 use super::skipped::{Skipped, all_skipped};
@@ -80,11 +79,7 @@ impl Memory {
         let transposed: usize = layers.iter().skip(1).map(transposed).sum();
 
         let part = batch.min(KB);
-        let mut own = team::largest_share(part, 4, extent.threads);
-        if extent.validation_rows > 0 {
-            own = own.max(ROWS_TO_MEASURE);
-        }
-        let measured = team::largest_share(extent.validation_rows, 4, extent.threads);
+        let [own, measured] = rows_of_a_member(part, extent.validation_rows, extent.threads);
         let rows = extent.threads * own;
         let results = extent.threads * measured.max(own);
         let skipped = all_skipped(network, part).map(|units| Skipped::size(units, own));
@@ -115,6 +110,21 @@ impl Memory {
     /// All of it.
     pub fn total(&self) -> usize {
         self.weights + self.moments + self.activations + self.rows
+    }
+}
+
+/// Rows of the validation set that go forward together, at least.
+pub(super) const ROWS_TO_MEASURE: usize = 96;
+
+/// Rows that any member of the team can have in hand of such parts of a batch, and of all rows to validate on.
+pub(super) fn rows_of_a_member(part: usize, validation: usize, threads: usize) -> [usize; 2] {
+    let own = team::largest_share(part, 4, threads);
+    match validation {
+        0 => [own, 0],
+        rows => [
+            own.max(ROWS_TO_MEASURE),
+            team::largest_share(rows, 4, threads),
+        ],
     }
 }
 
