@@ -269,7 +269,7 @@ pub(crate) enum Monitored {
 /// What fits beside the options on a screen of 100 columns.
 const LINE: usize = 66;
 
-/// `text: name, name[:X]`, in lines; a name has its [:X] if it can be parsed with a number.
+/// `text: name, name[:X]`, in lines; a name has its `[:X]` if it can be parsed with a number.
 fn names(text: &str, names: &[&str], parses: &dyn Fn(&str) -> bool) -> String {
     let mut lines = text.to_owned();
     lines.push(if text.contains(':') { ',' } else { ':' });
