@@ -1,9 +1,9 @@
 //! Gathered rows have the bits of (x - shift) * scale, and scalings are those that f64 finds.
 
-use mlp_core::dataset::{Inputs, Scaling, ScalingKind};
+use mlp_core::dataset::{Dataset, Inputs, Scaling, ScalingKind, TargetScaling, Targets};
 use mlp_core::rng::Rng;
 use mlp_core::tensor::{MatMut, Matrix, padded};
-use mlp_core::{Isa, Kind};
+use mlp_core::{Activation, Isa, Kind, Network};
 
 fn random_bytes(rows: usize, cols: usize, seed: u64) -> Vec<u8> {
     let mut rng = Rng::new(seed);
@@ -303,5 +303,55 @@ fn columns_that_cannot_be_scaled_are_told() {
     ] {
         let error = Scaling::fit(&kind, &inputs).expect_err("a fault");
         assert_eq!(error.kind(), Kind::Setting, "{error}");
+    }
+}
+
+#[test]
+fn targets_are_scaled_and_given_back() {
+    let values = Matrix::from_vec(4, 2, &[1.0, 5.0, 2.0, 5.0, 3.0, 5.0, 6.0, 5.0]);
+    let inputs = || as_floats(&[1, 2, 3, 4, 5, 6, 7, 9], 4, 2);
+    let data = Dataset::values(inputs(), values).expect("a data set");
+    let scaling = TargetScaling::fit(&data).expect("values");
+    assert_eq!(scaling.mean(), [3.0, 5.0]);
+    assert_eq!(scaling.deviation(), [3.5_f64.sqrt(), 1.0]);
+    let Targets::Values { values, .. } = scaling.apply(data.clone()).targets().clone() else {
+        panic!("values stay values");
+    };
+    let want = [-2.0, -1.0, 0.0, 3.0].map(|t| [(t / 3.5_f64.sqrt()) as f32, 0.0]);
+    assert_eq!(values.to_vec(), want.concat());
+
+    let names = ["a", "b"].map(String::from).to_vec();
+    let classes = Dataset::classes(inputs(), vec![0, 1, 1, 0], names).expect("a data set");
+    assert_eq!(TargetScaling::fit(&classes), None);
+
+    // Powers of two: nothing is rounded.
+    let network = |output| {
+        let builder = Network::builder(2)
+            .dense(3, Activation::Relu)
+            .dense(2, output);
+        builder.seed(3).build().expect("a network")
+    };
+    let (scale, shift) = ([2.0, 0.25], [0.0, 0.0]);
+    let mut net = network(Activation::Identity);
+    let before = net.predict(data.inputs());
+    net.rescale_outputs(&scale, &shift).expect("a linear layer");
+    let after = net.predict(data.inputs());
+    for (before, after) in before.to_vec().chunks(2).zip(after.to_vec().chunks(2)) {
+        assert_eq!(after, [2.0 * before[0], 0.25 * before[1]]);
+    }
+    net.rescale_outputs(&[1.0; 2], &[1.0, -8.0])
+        .expect("a linear layer");
+    assert_eq!(net.layers()[1].bias(), [1.0, -8.0]);
+    for mut refused in [
+        network(Activation::Sigmoid),
+        Network::builder(2)
+            .dense_no_bias(2, Activation::Identity)
+            .build()
+            .expect("a network"),
+    ] {
+        let error = refused
+            .rescale_outputs(&scale, &shift)
+            .expect_err("a fault");
+        assert_eq!(error.kind(), Kind::Setting);
     }
 }

@@ -16,6 +16,7 @@ use crate::args::{DataArgs, MachineArgs, Split, TrainArgs};
 use crate::cache;
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::targets::Scaled;
 
 /// The seed of the built-in digits: they are the same for every `--seed`, and those that `generate` draws unasked.
 const DIGITS_SEED: u64 = 1;
@@ -28,6 +29,8 @@ pub(crate) struct Parts {
     pub(crate) held_out: Option<Dataset>,
     /// The test part of a source that has one.
     pub(crate) test: Option<Dataset>,
+    /// How the targets are scaled, if they are.
+    pub(crate) targets: Option<Scaled>,
     /// The column that held the answers: its name, or its number in a file without names.
     pub(crate) label: Option<String>,
 }
@@ -40,6 +43,7 @@ impl Parts {
             train: rows.scaled(scaling)?,
             held_out: None,
             test: None,
+            targets: None,
             label: None,
         })
     }
@@ -132,6 +136,7 @@ impl Parts {
             train: scaled(train)?,
             held_out: held_out.map(scaled).transpose()?,
             test: loaded.test.map(scaled).transpose()?,
+            targets: None,
             label: loaded.label,
         })
     }

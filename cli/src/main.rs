@@ -32,6 +32,7 @@ mod record;
 mod settings;
 mod show;
 mod svg;
+mod targets;
 mod train;
 
 use std::io::{self, Write};

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{BatchSize, TrainArgs};
 use crate::data::Parts;
 use crate::settings::Settings;
+use crate::targets::Scaled;
 
 /// The settings, those left to be chosen as they were chosen.
 pub(crate) fn settings(
@@ -65,8 +66,13 @@ pub(crate) fn settings(
         ("seed", json!(args.seed)),
         ("version", json!(env!("CARGO_PKG_VERSION"))),
     ];
+    let targets = parts.targets.as_ref().map(|Scaled { scaling, .. }| {
+        let (mean, deviation) = (scaling.mean(), scaling.deviation());
+        ("targets", json!({ "mean": mean, "deviation": deviation }))
+    });
     entries
         .into_iter()
+        .chain(targets)
         .map(|(key, value)| (key.to_owned(), value))
         .collect()
 }

@@ -22,7 +22,7 @@ use crate::outputs::Outputs;
 use crate::progress::Progress;
 use crate::record;
 use crate::settings::Settings;
-use crate::{memory, print};
+use crate::{memory, print, targets};
 
 /// Trains, writes the model and what goes beside it, and says how good the model is.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -42,6 +42,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         Some(model) => Settings::go_on(args, model.network)?,
         None => settings.network(args, &parts.train, random.as_mut())?,
     };
+    let parts = targets::scaled(args, parts, &mut network)?;
     let told = record::settings(args, &settings, &parts, &network);
     if let Some(checkpoints) = &mut outputs.checkpoints {
         checkpoints.settle(&told)?;
@@ -84,6 +85,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     if let (Some(signal), 0) = (interrupted, done) {
         return Err(ended(signal));
     }
+    targets::given_back(&parts, &mut network)?;
 
     let mut report = Vec::new();
     if interrupted.is_none() {
@@ -123,7 +125,12 @@ fn measured(args: &TrainArgs, parts: &Parts, network: &Network) -> Result<Vec<St
     for (name, rows) in [("held-out", &parts.held_out), ("test", &parts.test)] {
         if let Some(rows) = rows {
             let outputs = network.predict_on(rows.inputs(), args.machine.threads());
-            lines.push(Measured::new(rows.targets(), &outputs)?.headline(name));
+            let raw = parts
+                .targets
+                .as_ref()
+                .and_then(|scaled| scaled.held_out.as_ref());
+            let targets = raw.unwrap_or(rows.targets());
+            lines.push(Measured::new(targets, &outputs)?.headline(name));
         }
     }
     Ok(lines)
@@ -230,18 +237,6 @@ fn blurred(rows: &Dataset) -> Option<String> {
     ))
 }
 
-/// A note of values far from what a fresh network gives.
-fn distant(rows: &Dataset) -> Option<String> {
-    let Targets::Values { values, .. } = rows.targets() else {
-        return None;
-    };
-    let all = (0..values.rows()).flat_map(|r| values.row(r));
-    let most = all.fold(0.0_f32, |most, x| most.max(x.abs()));
-    (most > 10.0).then(|| {
-        format!("targets up to {most} are learned slowly or not at all: bring them near 0 and 1")
-    })
-}
-
 /// More classes than these may have been meant for values.
 const MANY_CLASSES: usize = 20;
 
@@ -286,7 +281,11 @@ fn note(
         ));
     }
     lines.extend(blurred(&parts.train));
-    lines.extend(distant(&parts.train));
+    if parts.targets.is_some() {
+        lines.push(
+            "targets are far from 0 and 1: losses are of (t - mean) / deviation (see --raw-targets)".into(),
+        );
+    }
     if args.verbose {
         lines.extend(print::entries(told));
         lines.push(format!(

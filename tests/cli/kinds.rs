@@ -96,13 +96,54 @@ fn many_whole_numbers_are_told_to_be_classes() {
 }
 
 #[test]
-fn values_far_from_zero_and_one_are_told() {
+fn values_far_from_zero_and_one_are_scaled_for_training() {
     let room = Room::new();
-    for (size, told) in [(346.5, true), (-11.0, true), (9.5, false)] {
-        room.write("v.csv", format!("x,y\n1,0.5\n2,{size}\n3,1\n4,2\n"));
-        let run = room.run("train v.csv --task values --validation 0 --epochs 1 -o m.safetensors");
-        let note = format!("targets up to {} are learned slowly", f64::abs(size));
-        assert_eq!(run.stderr.contains(&note), told, "{size}: {}", run.stderr);
+    let rows = |offset: f64, step: f64| {
+        let row = |i: u32| {
+            let (a, b) = (i % 10, i / 10);
+            format!("{a},{b},{}\n", offset + step * f64::from(a + b))
+        };
+        format!("a,b,price\n{}", (0..100).map(row).collect::<String>())
+    };
+    room.write("far.csv", rows(200_000.0, 1000.0));
+    room.write("near.csv", rows(0.0, 0.5));
+    let train = "train far.csv --task values --epochs 60 --batch-size 10 --schedule constant";
+    let told = room.run(&format!("{train} -o m.safetensors")).stderr;
+    assert!(
+        told.contains("targets are far from 0 and 1: losses are of"),
+        "{told}"
+    );
+    let r2 = |model: &str| {
+        let measured = room.json(&format!("evaluate {model} far.csv --json"));
+        measured["r2"].as_f64().expect("a number")
+    };
+    assert!(r2("m.safetensors") > 0.99, "{}", r2("m.safetensors"));
+    let settings = room.json("inspect m.safetensors --json")["record"]["targets"].clone();
+    assert!((settings["mean"][0].as_f64().expect("a mean") - 209_000.0).abs() < 1000.0);
+
+    room.ok(&format!("{train} --raw-targets -o raw.safetensors"));
+    assert!(r2("raw.safetensors") < 0.0, "{}", r2("raw.safetensors"));
+
+    // What was learned is gone on from, and so is a run.
+    room.ok("train far.csv --from m.safetensors --epochs 1 --lr 1e-9 -o on.safetensors");
+    assert!((r2("on.safetensors") - r2("m.safetensors")).abs() < 1e-3);
+    let half = train.replace("60", "30");
+    room.ok(&format!("{half} --resume -o two.safetensors"));
+    room.ok(&format!("{train} --resume -o two.safetensors"));
+    let predicted = |model: &str| room.ok(&format!("predict {model} far.csv"));
+    assert_eq!(predicted("two.safetensors"), predicted("m.safetensors"));
+
+    for line in [
+        "near.csv --task values",
+        "far.csv --task values --no-bias",
+        "far.csv --task values --output-activation relu",
+    ] {
+        let told = room.run(&format!("train {line} --epochs 1 -o n.safetensors"));
+        assert!(
+            !told.stderr.contains("targets are far"),
+            "{line}: {}",
+            told.stderr
+        );
     }
 }
 

@@ -32,6 +32,9 @@ pub(crate) struct FineArgs {
     /// Put the rows to train on in a random order once, before all else that is random (see --no-shuffle)
     #[arg(long, hide = true, help_heading = "Training")]
     pub(crate) shuffle_once: bool,
+    /// Train on values as they are, and not, where they are far from 0 and 1, on (t - mean) / deviation
+    #[arg(long, hide = true, help_heading = "Training")]
+    pub(crate) raw_targets: bool,
     /// Leave out the rows of an epoch that do not fill a batch, if there is a whole one
     #[arg(long, hide = true, help_heading = "Training")]
     pub(crate) drop_last: bool,

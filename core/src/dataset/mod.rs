@@ -27,6 +27,7 @@ mod sparse;
 mod split;
 #[cfg(feature = "files")]
 pub mod suggest;
+mod target_scaling;
 
 use std::collections::HashSet;
 
@@ -36,6 +37,7 @@ use crate::tensor::Matrix;
 pub use inputs::Inputs;
 pub use scaling::{Scaling, ScalingKind};
 pub use shared::{Block, Layout};
+pub use target_scaling::TargetScaling;
 
 /// Inputs and what they should lead to, row by row.
 #[derive(Clone, Debug)]

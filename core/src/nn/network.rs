@@ -3,7 +3,7 @@
 
 use super::Builder;
 use super::builder::check_dropout;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::isa::Isa;
 use crate::tensor::activation::Activation;
 use crate::tensor::gemm::{Operand, Panels};
@@ -198,6 +198,43 @@ impl Network {
     pub fn set_dropout(&mut self, l: usize, rate: f32) -> Result<(), Error> {
         check_dropout(rate)?;
         self.layers[l].dropout = rate;
+        Ok(())
+    }
+
+    /// Makes each output y of the last layer `scale y + shift`, by its weights and biases: a network that was trained on
+    /// (t - shift) / scale then gives t, but for roundings.
+    ///
+    /// # Errors
+    /// When the last layer has an activation other than `identity`, or no biases.
+    ///
+    /// # Panics
+    /// When there are not as many scales and shifts as outputs.
+    #[track_caller]
+    pub fn rescale_outputs(&mut self, scale: &[f64], shift: &[f64]) -> Result<(), Error> {
+        let last = self.layers.len() - 1;
+        let layer = &self.layers[last];
+        let outputs = layer.outputs();
+        assert_eq!(
+            [scale.len(), shift.len()],
+            [outputs; 2],
+            "a scale and a shift for each of {outputs} outputs"
+        );
+        if layer.activation != Activation::Identity || !layer.has_bias() {
+            return Err(Error::new(
+                Kind::Setting,
+                "outputs are scaled by a last layer that has biases and no activation",
+            ));
+        }
+        let weight = layer.weight();
+        let weight = Matrix::from_fn(outputs, layer.inputs(), |o, i| {
+            (scale[o] * f64::from(weight.row(o)[i])) as f32
+        });
+        let bias = layer.bias().iter().zip(scale).zip(shift);
+        let bias: Vec<f32> = bias
+            .map(|((&bias, scale), shift)| (scale * f64::from(bias) + shift) as f32)
+            .collect();
+        self.set_weight(last, &weight);
+        self.set_bias(last, &bias);
         Ok(())
     }
 
