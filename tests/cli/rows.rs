@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::room::Room;
 
-const ZEROS: &str = "train numbers.csv --label y --task values --hidden none --init zeros --scale none --lr 0 --epochs 1 -o m.safetensors";
+const ZEROS: &str = "train numbers.csv --label y --task values --hidden none --init zeros --scale none --raw-targets --lr 0 --epochs 1 -o m.safetensors";
 
 /// A hundred rows, each with its number as the answer.
 fn numbered() -> Room {
