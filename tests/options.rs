@@ -403,7 +403,7 @@ fn what_is_validated_on_is_like_what_is_trained_on() {
     let turned = Dataset::classes(inputs(), vec![0, 1, 2], names).expect("a data set");
     assert_eq!(
         told(&turned),
-        r#"the validation data has the classes ["2", "1", "0"], the training data ["0", "1", "2"]"#
+        "the classes of the validation data are not those of the training data, in their order"
     );
     let values = Dataset::values(inputs(), Matrix::zeros(3, 3)).expect("a data set");
     assert_eq!(

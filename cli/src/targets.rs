@@ -50,8 +50,9 @@ fn scaling(args: &TrainArgs, rows: &Dataset, network: &Network) -> Option<Target
     };
     let last = network.layers().last()?;
     let is_linear = last.activation() == Activation::Identity && last.has_bias();
+    let fits = network.outputs() == values.cols();
     let mut all = (0..values.rows()).flat_map(|r| values.row(r));
-    let scaled = is_linear && !args.fine.raw_targets && all.any(|t| t.abs() > FAR);
+    let scaled = fits && is_linear && !args.fine.raw_targets && all.any(|t| t.abs() > FAR);
     scaled.then(|| TargetScaling::fit(rows)).flatten()
 }
 

@@ -251,8 +251,8 @@ impl Drop for Alarm<'_> {
     }
 }
 
-/// Runs a team of `size` threads, at least one and at most 64: `lead` on the calling thread as member 0, `follow` on the others; gives what `lead`
-/// returned, once all have ended. `follow` meets at the barrier as often as `lead` does.
+/// Runs a team of `size` threads, at least one and at most 64: `lead` on the calling thread as member 0, `follow` on the
+/// others; gives what `lead` returned, once all have ended. `follow` meets at the barrier as often as `lead` does.
 ///
 /// # Panics
 /// With the panic of a member, once all have ended.

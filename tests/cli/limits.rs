@@ -157,7 +157,7 @@ fn a_model_of_two_values_is_told_from_data_with_one() {
     let saved = Saved {
         layers: vec![SavedLayer {
             weight: Matrix::from_vec(2, 2, &[1.0, 0.0, 0.0, 2.0]),
-            bias: None,
+            bias: Some(vec![0.0; 2]),
             activation: "identity".to_owned(),
             dropout: 0.0,
         }],
@@ -180,6 +180,12 @@ fn a_model_of_two_values_is_told_from_data_with_one() {
         "evaluate two.safetensors rows.csv --label 3",
         FAILED,
         &["rows.csv", "2 values", "1"],
+    );
+    room.write("far.csv", "1,2,500\n3,4,250\n5,6,125\n");
+    room.fails(
+        "train far.csv --from two.safetensors --label 3 --validation 0 -o on.safetensors",
+        FAILED,
+        &["1 target values need 1 outputs, not 2"],
     );
     room.write("inputs.csv", "1,2\n3,4\n");
     let told = room.ok("predict two.safetensors inputs.csv");

@@ -14,8 +14,8 @@ use super::toml_file::{Section, TomlFile, Value, wrong};
 use crate::args::TrainArgs;
 use crate::failure::Failure;
 
-/// What a recipe does not decide: where results go and what the machine gives.
-const NOT_HERE: [&str; 11] = [
+/// What a recipe does not decide: where results go and what the machine gives. (Its targets are as they are.)
+const NOT_HERE: [&str; 12] = [
     "checkpoint-every",
     "data-dir",
     "from",
@@ -24,6 +24,7 @@ const NOT_HERE: [&str; 11] = [
     "isa",
     "output",
     "quiet",
+    "raw-targets",
     "resume",
     "threads",
     "verbose",

@@ -4,7 +4,8 @@
 //! Afterwards [`Network::rescale_outputs`](crate::nn::Network::rescale_outputs) has the last layer give the targets
 //! themselves, so that nothing of the scaling is left to be remembered.
 
-use super::{Dataset, Targets};
+use super::scaling::moments;
+use super::{Dataset, Inputs, Targets};
 use crate::tensor::Matrix;
 
 /// The mean and the deviation of each target: t becomes (t - mean) / deviation.
@@ -41,23 +42,13 @@ impl TargetScaling {
         if values.rows() == 0 {
             return None;
         }
-        let average = |term: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
-            let of_column = |c: usize| {
-                let terms = (0..values.rows()).map(|r| term(c, f64::from(values.row(r)[c])));
-                terms.sum::<f64>() / values.rows() as f64
-            };
-            (0..values.cols()).map(of_column).collect()
-        };
-        let mean = average(&|_, t| t);
-        let variance = average(&|c, t| (t - mean[c]).powi(2));
-        let deviation = variance.iter().map(|&variance| match variance.sqrt() {
-            0.0 => 1.0,
-            deviation => deviation,
-        });
-        Some(Self {
-            deviation: deviation.collect(),
-            mean,
-        })
+        let (mean, mut deviation) = moments(&Inputs::from_matrix(values.clone()));
+        for deviation in &mut deviation {
+            if *deviation == 0.0 {
+                *deviation = 1.0;
+            }
+        }
+        Some(Self { mean, deviation })
     }
 
     /// The mean of each target.

@@ -133,13 +133,11 @@ impl Trainer<'_> {
 fn check_likeness(train: &Targets, validation: &Targets) -> Result<(), Error> {
     let of_classes = |targets| matches!(targets, &Targets::Classes { .. });
     let message = match (of_classes(train), of_classes(validation)) {
-        (true, true) if train.names() != validation.names() => format!(
-            "the validation data has the classes {:?}, the training data {:?}",
-            validation.names(),
-            train.names()
-        ),
-        (true, false) => "the validation data has values, the training data classes".into(),
-        (false, true) => "the validation data has classes, the training data values".into(),
+        (true, true) if train.names() != validation.names() => {
+            "the classes of the validation data are not those of the training data, in their order"
+        }
+        (true, false) => "the validation data has values, the training data classes",
+        (false, true) => "the validation data has classes, the training data values",
         _ => return Ok(()),
     };
     Err(Error::new(Kind::Data, message))

@@ -20,12 +20,13 @@
 mod kind;
 mod statistics;
 
-use self::statistics::{Range, is_image, moments};
+use self::statistics::{Range, is_image};
 use crate::dataset::Inputs;
 use crate::error::{Error, Kind};
 
 pub use kind::ScalingKind;
 pub use statistics::IMAGE_COLUMNS;
+pub(super) use statistics::moments;
 
 /// A fitted scaling: a shift and a scale for each column.
 #[derive(Clone, Debug, PartialEq)]

@@ -78,7 +78,7 @@ impl Range {
 }
 
 /// The mean and the standard deviation of each column, by two passes: sum(x) / n, then sqrt(sum((x - mean)^2) / n).
-pub(super) fn moments(inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
+pub(in crate::dataset) fn moments(inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
     let n = inputs.rows() as f64;
     let mut row = vec![0.0; inputs.cols()];
     let mut mean = vec![0.0; inputs.cols()];

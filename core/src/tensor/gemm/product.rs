@@ -100,6 +100,7 @@ pub struct Product<'c> {
     output: Output<'c>,
     /// Parts of C: rows, or columns of the only one.
     pieces: Vec<Piece<'c>>,
+    /// Which of the two.
     by_lone_columns: bool,
     /// Columns that threads take, where they do not take pieces, and how many of these for each.
     columns: Vec<Range<usize>>,
