@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB, bytes, collides, fits_l2, stays_near};
+use super::blocking::{Caches, KB, bytes, collides, fits_l2, is_near};
 use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::few_rows::FewRows;
@@ -71,10 +71,10 @@ pub(super) fn multiply(
 /// Whether it would not pay to pack B for so many rows of A.
 fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
     let (k, n) = (b.rows(), b.row_stride());
-    rows <= FEW
-        || rows <= SOME && bytes(k, n) <= Caches::of_this_machine().l3 / 8
-        || rows <= MANY && fits_l2(k, n) && !collides(n)
-        || stays_near(k, n)
+    let caches = Caches::of_this_machine();
+    let is_some = rows <= SOME && bytes(k, n) <= caches.l3 / 8;
+    let is_many = rows <= MANY && fits_l2(k, n) && !collides(n);
+    rows <= FEW || !caches.is_l1_small() && (is_some || is_many) || is_near(k, n)
 }
 
 /// Whole lines of columns from B as it lies, the columns left over from a packed panel.

@@ -104,7 +104,31 @@ pub(super) fn rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
         *panel = &panel[..k];
     }
     let mut sum = *acc;
-    for p in 0..k {
+    // Two steps a turn of the largest tiles: what the loop itself takes is a sixth of a step for a CPU that does four
+    // things a cycle.
+    let pairs = if const { MR > 4 } { k / 2 } else { 0 };
+    let mut two_of_a = [&[][..]; MR];
+    let mut two_lines = [&[][..]; NP];
+    for i in 0..MR {
+        two_of_a[i] = &a[i].as_chunks::<2>().0[..pairs];
+    }
+    for q in 0..NP {
+        two_lines[q] = &panels[q].as_chunks::<2>().0[..pairs];
+    }
+    for p in 0..pairs {
+        for u in 0..2 {
+            let mut x = [0.0; MR];
+            for i in 0..MR {
+                x[i] = two_of_a[i][p][u];
+            }
+            let mut b = [[simd.splat_f32s(0.0); PV]; NP];
+            for q in 0..NP {
+                b[q] = line::<S, PV>(&two_lines[q][p][u]);
+            }
+            step(simd, x, b, &mut sum);
+        }
+    }
+    for p in 2 * pairs..k {
         let mut x = [0.0; MR];
         for i in 0..MR {
             x[i] = a[i][p];

@@ -137,7 +137,7 @@ impl<'c> Product<'c> {
         let [m, k, n] = shape;
         let stride = c.row_stride();
         let threads = threads_that_pay(size, shape, MULTIPLY_ADDS_TO_WAKE_FOR);
-        let near = blocking::stays_near(k, n);
+        let near = blocking::is_near(k, n);
         let by_columns = threads > 1
             && m > 1
             && !output.is_of_rows()

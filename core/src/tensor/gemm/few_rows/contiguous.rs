@@ -1,5 +1,5 @@
 //! A lone row by rows of B one behind the other, of whole lines: read by the lines of the cache, wherever in one the first
-//! row begins, and asked for ahead.
+//! row begins, and asked for ahead where that helps.
 //!
 //! ```text
 //! in memory       | . . b0 b1 | b2 b3 b4 b5 | b6 b7 c0 c1 | c2 c3 ..      (rows b, c of two lines of four)
@@ -13,6 +13,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::isa::prefetch;
 use crate::tensor::LINE;
+use crate::tensor::gemm::blocking::Caches;
 use crate::tensor::gemm::microkernel::{keep, line};
 
 /// Lines before one is read that it is asked for.
@@ -51,7 +52,11 @@ impl<const PV: usize, const NP: usize> WithSimd for Contiguous<'_, PV, NP> {
 
         // What the last row has behind its first numbers may not fill its lines.
         let last = a.len() - 1;
-        let ahead = &rows[rows.len().min(AHEAD / NP)..];
+        let ahead = if Caches::of_this_machine().is_l1_small() {
+            &[]
+        } else {
+            &rows[rows.len().min(AHEAD / NP)..]
+        };
         let (now, then, rows) = (&a[..last], &a[1..][..last], &rows[..last]);
         let asked = last.min(ahead.len());
         for (p, (lines, ahead)) in rows.iter().zip(&ahead[..asked]).enumerate() {
