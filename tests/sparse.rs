@@ -15,7 +15,7 @@ use mlp_core::tensor::{LINE, padded};
 use mlp_core::{Activation, Inputs, Isa, Matrix, Network};
 use oracle::gemm::gemm_chain;
 use oracle::rng::Rng;
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 /// What a byte stands for in these tests; 0 for 0, which is -0 here, and for another one.
 fn table() -> [f32; 256] {
@@ -48,6 +48,21 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.iter().map(|&byte| table[usize::from(byte)]).collect()
 }
 
+/// One more row of bytes.
+struct Push<'a, const U: usize> {
+    rows: &'a mut SparseRows<U>,
+    row: &'a [u8],
+}
+
+impl<const U: usize> WithSimd for Push<'_, U> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.rows.push_bytes(simd, self.row);
+    }
+}
+
 /// The rows of a row-major matrix of `cols` columns, turned: kept as floats, and in pairs as bytes too.
 fn rows_of<const U: usize>(isa: Isa, a: &[u8], cols: usize) -> Vec<SparseRows<U>> {
     let rows = a.len() / cols;
@@ -59,7 +74,7 @@ fn rows_of<const U: usize>(isa: Isa, a: &[u8], cols: usize) -> Vec<SparseRows<U>
         let numbers = floats(row);
         for rows in &mut kept {
             if rows.is_of_bytes() {
-                rows.push_bytes(row);
+                isa.dispatch(Push { rows, row });
             } else {
                 rows.push(isa, &numbers);
             }

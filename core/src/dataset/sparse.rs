@@ -104,7 +104,7 @@ impl WithSimd for Gather<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             inputs,
             indices,
@@ -117,14 +117,20 @@ impl WithSimd for Gather<'_> {
                 Row::Bytes(bytes) => {
                     let bytes = &bytes[columns.clone()];
                     if out.is_of_bytes() {
-                        out.push_bytes(bytes);
+                        out.push_bytes(simd, bytes);
                     } else {
-                        scale(out, bytes, f32::from, &affine);
+                        scale(simd, out, bytes, f32::from, &affine);
                     }
                 }
-                Row::Floats(floats) => scale(out, &floats[columns.clone()], |x| x, &affine),
+                Row::Floats(floats) => scale(simd, out, &floats[columns.clone()], |x| x, &affine),
                 Row::Stored(floats) => {
-                    scale(out, &floats[columns.clone()], f32::from_le_bytes, &affine);
+                    scale(
+                        simd,
+                        out,
+                        &floats[columns.clone()],
+                        f32::from_le_bytes,
+                        &affine,
+                    );
                 }
             }
         }
@@ -133,13 +139,14 @@ impl WithSimd for Gather<'_> {
 
 /// One more row, scaled by the two operations of the dense gathering.
 #[inline(always)]
-fn scale<T: Copy>(
+fn scale<S: Simd, T: Copy>(
+    simd: S,
     out: &mut SparseRows,
     values: &[T],
     widen: impl Fn(T) -> f32,
     affine: &Affine<'_>,
 ) {
-    out.push_floats(values, |first, part, kept| match *affine {
+    out.push_floats(simd, values, |first, part, kept| match *affine {
         Affine::Uniform { shift, scale } => {
             for (kept, &x) in kept.iter_mut().zip(part) {
                 *kept = (widen(x) - shift) * scale;

@@ -12,7 +12,7 @@ impl<const U: usize> SparseRows<U> {
     /// # Panics
     /// When there is no room for it, or it has other columns.
     #[inline(always)]
-    pub fn push_bytes(&mut self, row: &[u8]) {
+    pub fn push_bytes<S: Simd>(&mut self, simd: S, row: &[u8]) {
         let place = self.next(row.len());
         let masks = [&mut self.by_row[..], &mut self.found];
         push(&mut self.bytes, masks, place, row, |_, part, kept| {
@@ -20,7 +20,7 @@ impl<const U: usize> SparseRows<U> {
                 Some(units) => *kept = *units,
                 None => copy(part, kept.as_flattened_mut()),
             }
-            mask_of_bytes(kept)
+            mask_of_bytes(simd, kept)
         });
     }
 
@@ -29,12 +29,17 @@ impl<const U: usize> SparseRows<U> {
     /// # Panics
     /// When there is no room for it, or it has other columns.
     #[inline(always)]
-    pub fn push_floats<T>(&mut self, row: &[T], write: impl Fn(usize, &[T], &mut [f32])) {
+    pub fn push_floats<S: Simd, T>(
+        &mut self,
+        simd: S,
+        row: &[T],
+        write: impl Fn(usize, &[T], &mut [f32]),
+    ) {
         let place = self.next(row.len());
         let masks = [&mut self.by_row[..], &mut self.found];
         push(&mut self.floats, masks, place, row, |first, part, kept| {
             write(first, part, &mut kept.as_flattened_mut()[..part.len()]);
-            mask_of_floats(kept)
+            mask_of_floats(simd, kept)
         });
     }
 
@@ -105,8 +110,17 @@ impl<const U: usize> WithSimd for Push<'_, U> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.rows
-            .push_floats(self.row, |_, part, kept| kept.copy_from_slice(part));
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.rows.push_floats(simd, self.row, |_, part, kept| {
+            match (part.as_chunks::<UNITS>(), kept.as_chunks_mut::<UNITS>().0) {
+                // Of known length: no call, and the vectors that are written are those that the mask is made of.
+                ((whole, []), kept) => {
+                    for (kept, part) in kept.iter_mut().zip(whole) {
+                        *kept = *part;
+                    }
+                }
+                _ => kept.copy_from_slice(part),
+            }
+        });
     }
 }
