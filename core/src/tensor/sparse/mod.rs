@@ -13,6 +13,8 @@ mod push;
 
 pub(super) use numbers::{Bytes, Floats, Numbers};
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
 use crate::isa::Isa;
@@ -154,10 +156,16 @@ impl<const U: usize> SparseRows<U> {
         words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Word `word` of row `r`'s mask.
+    /// The masks of some rows, [`words`](Self::words) of each.
     #[inline(always)]
-    pub(super) fn word(&self, r: usize, word: usize) -> u64 {
-        self.by_row[r * self.words..][..self.words][word]
+    pub(super) fn masks(&self, rows: Range<usize>) -> &[u64] {
+        &self.by_row[rows.start * self.words..rows.end * self.words]
+    }
+
+    /// Words of a row's mask.
+    #[inline(always)]
+    pub(super) fn words(&self) -> usize {
+        self.words
     }
 
     /// Turns the mask to go by units, as the product of columns wants it.
@@ -290,7 +298,7 @@ mod tests {
                         for r in 0..rows {
                             let have = sparse.rows_with(r / 64, unit) >> (r % 64) & 1 == 1;
                             assert_eq!(have, is_there(r + round, unit), "{r} {unit}");
-                            let word = sparse.word(r, unit / UNITS);
+                            let word = sparse.masks(r..r + 1)[unit / UNITS];
                             assert_eq!(word >> (unit % UNITS) & 1 == 1, have, "{r} {unit}");
                         }
                     }

@@ -12,7 +12,7 @@ use super::super::microkernel;
 use super::{MOST_PANELS, ones};
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
-use crate::tensor::sparse::{Bytes, Floats, Numbers, SparseRows, UNITS};
+use crate::tensor::sparse::{Bytes, Floats, GROUP, Numbers, SparseRows, UNITS};
 
 /// Rows of A that go through the columns together.
 const ROWS: usize = 128;
@@ -66,7 +66,8 @@ pub struct SparseRowsByPanels<'a, const U: usize = 2> {
 
 /// Floats of room that a [`SparseRowsByPanels`] of at most that many rows needs.
 pub fn room_for_rows(rows: usize) -> usize {
-    MOST_PANELS * (MOST_COLUMNS + rows.min(ROWS)) * LINE
+    // A last row that has none beside it has room for its sums all the same.
+    MOST_PANELS * (MOST_COLUMNS + rows.min(ROWS).next_multiple_of(2)) * LINE
 }
 
 impl<const U: usize> WithSimd for SparseRowsByPanels<'_, U> {
@@ -203,8 +204,6 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
         j: usize,
         count: usize,
     ) {
-        // The scalar set is for its bits, not for speed.
-        let side_by_side = if const { S::F32_LANES > 1 } { 2 } else { 1 };
         let across = SparseRows::<U>::STRIP;
         let (a, segments) = (self.a, self.segments);
         let all = segments.iter().map(|segment| segment.len).sum();
@@ -236,22 +235,14 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
                         &copied[q * across..]
                     });
                 }
-                for r in (first..end).step_by(side_by_side) {
-                    let rows = r..end.min(r + side_by_side);
-                    if let (Some(meanwhile), 0, 0) = (self.meanwhile, j, window.before) {
-                        for r in rows.clone() {
-                            meanwhile.0(r, window.strip);
-                        }
-                    }
-                    let sums = &mut sums[r - first..];
-                    let c = &mut self.c[r * self.c_stride + j * LINE..];
-                    let c = (c, self.c_stride, count);
-                    let here = (&window, &lines);
-                    if const { S::F32_LANES > 1 } {
-                        rows_of::<S, PV, U, NP, 2, N>(simd, a, numbers, rows, here, sums, c);
-                    } else {
-                        rows_of::<S, PV, U, NP, 1, N>(simd, a, numbers, rows, here, sums, c);
-                    }
+                let (a, here, sums) = ((a, numbers), (&window, &lines), &mut *sums);
+                let meanwhile = self.meanwhile.filter(|_| j == 0 && window.before == 0);
+                let c = (&mut self.c[j * LINE..], self.c_stride, count);
+                // The scalar set is for its bits, not for speed.
+                if const { S::F32_LANES > 1 } {
+                    rows_of::<S, PV, U, NP, 2, N>(simd, a, first..end, here, sums, c, meanwhile);
+                } else {
+                    rows_of::<S, PV, U, NP, 1, N>(simd, a, first..end, here, sums, c, meanwhile);
                 }
             }
         }
@@ -278,7 +269,12 @@ fn units<const U: usize>(lines: &[[f32; LINE]]) -> &UnitsOfLines<U> {
     units.expect("as many lines as a strip has columns")
 }
 
-/// At most R rows of A, one or two, in one window.
+/// Some rows in one window, R side by side. What the rows have is walked, not looked up: with an index for each the
+/// loops of units, which are short, had no registers left for it.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "counted loops are unrolled, which leaves arrays of vectors in registers"
+)]
 #[inline(always)]
 fn rows_of<
     S: Simd,
@@ -289,55 +285,83 @@ fn rows_of<
     N: Numbers,
 >(
     simd: S,
-    a: &SparseRows<U>,
-    numbers: N,
+    (a, numbers): (&SparseRows<U>, N),
     rows: Range<usize>,
     (window, lines): (&Window<'_, U>, &[&UnitsOfLines<U>; NP]),
     sums: &mut [[[f32; LINE]; NP]],
     (c, c_stride, count): (&mut [f32], usize, usize),
+    meanwhile: Option<Meanwhile<'_>>,
 ) {
-    let sums = &mut sums[..rows.len()];
-    let mut acc = microkernel::zeros::<S, R, NP, PV>(simd);
-    // Of a row that is not there no unit is.
-    let mut x = [a.strip_row(numbers, rows.start, window.strip); R];
-    let mut bits = [0; R];
-    for i in 0..R {
-        if i < rows.len() {
-            x[i] = a.strip_row(numbers, rows.start + i, window.strip);
-            bits[i] = a.word(rows.start + i, window.strip) & window.mask;
-            if !window.is_first {
-                for q in 0..NP {
-                    acc[i][q] = microkernel::line::<S, PV>(&sums[i][q]);
+    let side_by_side = rows.len().div_ceil(R);
+    let mut sums = sums.as_chunks_mut::<R>().0[..side_by_side].iter_mut();
+    let mut masks = a.masks(rows.clone()).chunks(R * a.words());
+    for g in rows.start / GROUP..rows.end.div_ceil(GROUP) {
+        let strip = a.strip(numbers, g, window.strip).as_chunks::<R>().0;
+        let firsts = (g * GROUP..rows.end).step_by(R);
+        for (((x, first), masks), sums) in strip.iter().zip(firsts).zip(&mut masks).zip(&mut sums) {
+            if let Some(meanwhile) = meanwhile {
+                for r in first..rows.end.min(first + R) {
+                    meanwhile.0(r, window.strip);
                 }
             }
-        }
-    }
-    if const { R == 2 } {
-        while bits[0] != 0 && bits[1] != 0 {
+            // Of a row that is not there no unit is.
+            let mut bits = [0; R];
             for i in 0..R {
-                unit::<S, PV, U, NP, N>(simd, numbers, &mut bits[i], x[i], lines, &mut acc[i]);
+                let word = masks.get(i * a.words() + window.strip);
+                bits[i] = word.map_or(0, |word| word & window.mask);
             }
-        }
-    }
-    for i in 0..R {
-        while bits[i] != 0 {
-            unit::<S, PV, U, NP, N>(simd, numbers, &mut bits[i], x[i], lines, &mut acc[i]);
-        }
-    }
-    for i in 0..R {
-        if i >= rows.len() {
-            break;
-        }
-        if window.is_last {
-            let c = &mut c[i * c_stride..].as_chunks_mut().0[..count];
-            for q in 0..NP {
-                if q < count {
-                    microkernel::store(simd, acc[i][q], &mut c[q], window.add);
+            let mut acc = microkernel::zeros::<S, R, NP, PV>(simd);
+            if !window.is_first {
+                for i in 0..R {
+                    for q in 0..NP {
+                        acc[i][q] = microkernel::line::<S, PV>(&sums[i][q]);
+                    }
                 }
             }
-        } else {
-            for q in 0..NP {
-                microkernel::keep(simd, acc[i][q], &mut sums[i][q]);
+            if const { R == 2 } {
+                while bits[0] != 0 && bits[1] != 0 {
+                    for i in 0..R {
+                        unit::<S, PV, U, NP, N>(
+                            simd,
+                            numbers,
+                            &mut bits[i],
+                            &x[i].0,
+                            lines,
+                            &mut acc[i],
+                        );
+                    }
+                }
+            }
+            for i in 0..R {
+                while bits[i] != 0 {
+                    unit::<S, PV, U, NP, N>(
+                        simd,
+                        numbers,
+                        &mut bits[i],
+                        &x[i].0,
+                        lines,
+                        &mut acc[i],
+                    );
+                }
+            }
+            if !window.is_last {
+                for i in 0..R {
+                    for q in 0..NP {
+                        microkernel::keep(simd, acc[i][q], &mut sums[i][q]);
+                    }
+                }
+                continue;
+            }
+            for i in 0..R {
+                let r = first + i;
+                if r < rows.end {
+                    let c = &mut c[r * c_stride..].as_chunks_mut().0[..count];
+                    for q in 0..NP {
+                        if q < count {
+                            microkernel::store(simd, acc[i][q], &mut c[q], window.add);
+                        }
+                    }
+                }
             }
         }
     }
