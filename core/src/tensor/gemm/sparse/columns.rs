@@ -66,10 +66,7 @@ impl<K: Sink, const U: usize> WithSimd for SparseColumnsByPanels<'_, K, U> {
     }
 }
 
-/// A row of A, and the line of each panel of B.
-type LoneRow<'a, const U: usize> = (&'a SparseRows<U>, &'a [[f32; LINE]]);
-
-impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
+impl<K: Sink, const U: usize> SparseColumnsByPanels<'_, K, U> {
     #[inline(always)]
     fn by_lanes<S: Simd, N: Numbers>(&mut self, simd: S, numbers: N) {
         match S::F32_LANES {
@@ -96,109 +93,6 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
                 self.tile::<S, PV, 2, N>(simd, numbers, j, 2);
             } else {
                 self.tile::<S, PV, NP, N>(simd, numbers, j, left.min(NP));
-            }
-        }
-    }
-
-    /// The row of A, if it is but one, whose product is added to what the sink has without a factor of its own.
-    fn lone_row(&mut self) -> Option<LoneRow<'a, U>> {
-        let mut filled = self.a.iter().filter(|a| a.rows() > 0);
-        let (Some(a), None) = (filled.next(), filled.next()) else {
-            return None;
-        };
-        let is_plain = self.sink.in_place().is_some_and(|sums| sums.scale == 1.0);
-        let piece = self.pieces.iter().find(|piece| piece.len > 0)?;
-        (a.rows() == 1 && is_plain).then_some((*a, piece.lines))
-    }
-
-    /// The product of that row, exactly the panels that there are.
-    #[inline(always)]
-    fn lone<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
-        &mut self,
-        simd: S,
-        numbers: N,
-        row: LoneRow<'_, U>,
-    ) {
-        for j in (0..self.panels).step_by(NP) {
-            let Some(sums) = self.sink.in_place() else {
-                return;
-            };
-            let left = self.panels - j;
-            if const { NP > 1 } && left == 1 {
-                Self::outer_product::<S, PV, 1, N>(simd, numbers, row, j, sums);
-            } else if const { NP > 2 } && left == 2 {
-                Self::outer_product::<S, PV, 2, N>(simd, numbers, row, j, sums);
-            } else if const { NP > 3 } && left == 3 {
-                Self::outer_product::<S, PV, 3, N>(simd, numbers, row, j, sums);
-            } else {
-                Self::outer_product::<S, PV, NP, N>(simd, numbers, row, j, sums);
-            }
-        }
-    }
-
-    /// One row of A by NP panels from j on of one row of B, times 1, added to what the sink has.
-    #[inline(always)]
-    fn outer_product<S: Simd, const PV: usize, const NP: usize, N: Numbers>(
-        simd: S,
-        numbers: N,
-        (a, lines): LoneRow<'_, U>,
-        j: usize,
-        sums: Sums<'_>,
-    ) {
-        let Sums {
-            lines: c,
-            rows,
-            factor,
-            ..
-        } = sums;
-        if rows.is_empty() {
-            return;
-        }
-        let (one, factor) = (simd.splat_f32s(1.0), simd.splat_f32s(factor));
-        let b: [[S::f32s; PV]; NP] =
-            std::array::from_fn(|q| microkernel::line::<S, PV>(&lines[j + q]));
-        let widen = |x: N::Kept| simd.splat_f32s(numbers.widen(x));
-        let add = |x: S::f32s, b: &[S::f32s; PV], line: &mut [f32; LINE]| {
-            let products: [_; PV] = std::array::from_fn(|v| simd.mul_f32s(x, b[v]));
-            microkernel::add(simd, products, line, one, factor);
-        };
-        let mut panels = c[j * rows.len()..].chunks_exact_mut(rows.len());
-        // Whole units, and the column that the last unit has not got.
-        let mut panels: [_; NP] = std::array::from_fn(|_| {
-            let panel = panels.next().unwrap_or_default();
-            panel.as_chunks_mut::<U>()
-        });
-        let units = rows.start / U..rows.end / U;
-        for strip in units.start / UNITS..rows.end.div_ceil(U * UNITS) {
-            let first = units.start.max(strip * UNITS);
-            let len = units.end.min((strip + 1) * UNITS) - first;
-            let mut whole = panels.iter_mut();
-            let mut here: [_; NP] = std::array::from_fn(|_| {
-                let whole = whole.next().map(|(whole, _)| &mut whole[..]);
-                &mut whole.unwrap_or_default()[first - units.start..][..len]
-            });
-            let x = &a.strip_row(numbers, 0, strip)[first % UNITS..];
-            let mut bits = a.found_in(strip) >> (first % UNITS);
-            while bits != 0 {
-                let at = bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                if at >= len {
-                    if first + at == units.end {
-                        let x = x[at].map(widen);
-                        for ((_, rest), b) in panels.iter_mut().zip(&b) {
-                            for (x, line) in x.into_iter().zip(rest.iter_mut()) {
-                                add(x, b, line);
-                            }
-                        }
-                    }
-                    break;
-                }
-                let x = x[at].map(widen);
-                for (here, b) in here.iter_mut().zip(&b) {
-                    for (x, line) in x.into_iter().zip(&mut here[at]) {
-                        add(x, b, line);
-                    }
-                }
             }
         }
     }
@@ -248,16 +142,35 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
             for i in (0..width).step_by(W * U) {
                 let rows = first + i..first + width.min(i + W * U);
                 self.sink.expect(rows, j..j + count);
-                let acc = self.sums::<S, PV, NP, W, N>(simd, numbers, (first + i) / U);
-                for (w, acc) in acc.into_iter().enumerate() {
-                    for (u, acc) in acc.into_iter().enumerate() {
-                        for (strip, acc) in strips.iter_mut().zip(acc) {
-                            let line = &mut strip[i + w * U + u];
-                            microkernel::store::<S, PV>(simd, acc, line, false);
+            }
+            // A group of rows at a time: what there is of B for it, the strips and the rows of A then are in the first-level
+            // cache together, which they are not of all rows.
+            let mut is_first = true;
+            self.each_group::<NP>(|a, g, lines| {
+                for i in (0..width).step_by(W * U) {
+                    let mut acc = [microkernel::zeros::<S, U, NP, PV>(simd); W];
+                    if !is_first {
+                        for w in 0..W {
+                            for u in 0..U {
+                                for q in 0..NP {
+                                    let line = &strips[q][i + w * U + u];
+                                    acc[w][u][q] = microkernel::line::<S, PV>(line);
+                                }
+                            }
+                        }
+                    }
+                    Self::add_group(simd, numbers, (a, g, lines), (first + i) / U, &mut acc);
+                    for (w, acc) in acc.into_iter().enumerate() {
+                        for (u, acc) in acc.into_iter().enumerate() {
+                            for (strip, acc) in strips.iter_mut().zip(acc) {
+                                let line = &mut strip[i + w * U + u];
+                                microkernel::store::<S, PV>(simd, acc, line, false);
+                            }
                         }
                     }
                 }
-            }
+                is_first = false;
+            });
             for (q, strip) in strips[..count].iter_mut().enumerate() {
                 self.sink.take(simd, first, j + q, &mut strip[..width]);
             }
@@ -281,7 +194,11 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
             while bits != 0 {
                 let pair = first + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let [acc] = self.sums::<S, PV, NP, 1, N>(simd, numbers, pair);
+                let mut sums = [microkernel::zeros::<S, U, NP, PV>(simd)];
+                self.each_group::<NP>(|a, g, lines| {
+                    Self::add_group(simd, numbers, (a, g, lines), pair, &mut sums);
+                });
+                let [acc] = sums;
                 let Some(sums) = self.sink.in_place() else {
                     return;
                 };
@@ -301,45 +218,54 @@ impl<'a, K: Sink, const U: usize> SparseColumnsByPanels<'a, K, U> {
         }
     }
 
-    /// The sums of one unit, or of two side by side: of one alone an addition would wait for the one before.
+    /// Calls `f` with each group of rows of A, its number in that piece, and what there is of B for it.
     #[inline(always)]
-    fn sums<S: Simd, const PV: usize, const NP: usize, const W: usize, N: Numbers>(
+    fn each_group<const NP: usize>(
         &self,
-        simd: S,
-        numbers: N,
-        first: usize,
-    ) -> [Acc<S::f32s, U, NP, PV>; W] {
-        assert!(first.is_multiple_of(W), "a unit from {first} on");
-        let mut acc = [microkernel::zeros::<S, U, NP, PV>(simd); W];
+        mut f: impl FnMut(&SparseRows<U>, usize, &[[[f32; LINE]; NP]; GROUP]),
+    ) {
         let mut places = self.room.as_chunks::<LINE>().0.as_chunks::<NP>().0;
         for a in self.a {
             let mut here = places;
             places = places.get(a.rows()..).unwrap_or_default();
             for g in 0..a.groups() {
-                let Some((group, rest)) = here.split_first_chunk::<GROUP>() else {
-                    return acc;
+                let Some((lines, rest)) = here.split_first_chunk() else {
+                    return;
                 };
                 here = rest;
-                // Two units are of one strip, for the first of them is even.
-                let strip = a.strip(numbers, g, first / UNITS);
-                let (one, other) = ((strip, first % UNITS), (strip, (first + 1) % UNITS));
-                let mut bits = a.rows_with(g, first);
-                if const { W == 2 } {
-                    let mut others = a.rows_with(g, first + 1);
-                    while bits != 0 && others != 0 {
-                        next_row(simd, numbers, &mut bits, one, group, &mut acc[0]);
-                        next_row(simd, numbers, &mut others, other, group, &mut acc[1]);
-                    }
-                    while others != 0 {
-                        next_row(simd, numbers, &mut others, other, group, &mut acc[1]);
-                    }
-                }
-                while bits != 0 {
-                    next_row(simd, numbers, &mut bits, one, group, &mut acc[0]);
-                }
+                f(a, g, lines);
             }
         }
-        acc
+    }
+
+    /// Adds what a group of rows has to the sums of one unit, or of two side by side: of one alone an addition would wait
+    /// for the one before.
+    #[inline(always)]
+    fn add_group<S: Simd, const PV: usize, const NP: usize, const W: usize, N: Numbers>(
+        simd: S,
+        numbers: N,
+        (a, g, lines): (&SparseRows<U>, usize, &[[[f32; LINE]; NP]; GROUP]),
+        first: usize,
+        acc: &mut [Acc<S::f32s, U, NP, PV>; W],
+    ) {
+        assert!(first.is_multiple_of(W), "a unit from {first} on");
+        // Two units are of one strip, for the first of them is even.
+        let strip = a.strip(numbers, g, first / UNITS);
+        let (one, other) = ((strip, first % UNITS), (strip, (first + 1) % UNITS));
+        let mut bits = a.rows_with(g, first);
+        if const { W == 2 } {
+            let mut others = a.rows_with(g, first + 1);
+            while bits != 0 && others != 0 {
+                next_row(simd, numbers, &mut bits, one, lines, &mut acc[0]);
+                next_row(simd, numbers, &mut others, other, lines, &mut acc[1]);
+            }
+            while others != 0 {
+                next_row(simd, numbers, &mut others, other, lines, &mut acc[1]);
+            }
+        }
+        while bits != 0 {
+            next_row(simd, numbers, &mut bits, one, lines, &mut acc[0]);
+        }
     }
 }
 
