@@ -107,19 +107,42 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
                 }
             }
             let last = usize::from(pc + KB < len);
+            // The blocks change places, and no index tells the last one: the sums would be kept in memory for that, at every
+            // step.
+            let [one, other] = acc;
+            let (before, mut end) = if last == 0 {
+                (other, one)
+            } else {
+                (one, other)
+            };
             if const { U > 1 } && pc + 2 * KB >= len && len % U > 0 && a.is_found(whole) {
                 let x = &a.strip_row(numbers, 0, whole / UNITS)[whole % UNITS];
-                for (acc, (_, rest)) in acc[last].iter_mut().zip(&panels) {
-                    for (x, line) in x.iter().zip(*rest) {
-                        add(simd, numbers.widen(*x), line, acc);
-                    }
+                rest(simd, numbers, x, &panels, &mut end);
+            }
+            if last > 0 {
+                for q in 0..NP {
+                    microkernel::store(simd, before[q], &mut c[q], pc > 0);
                 }
             }
-            for (i, acc) in acc.into_iter().enumerate().take(last + 1) {
-                for (c, acc) in c.iter_mut().zip(acc) {
-                    microkernel::store(simd, acc, c, pc + i > 0);
-                }
+            for q in 0..NP {
+                microkernel::store(simd, end[q], &mut c[q], pc + last > 0);
             }
+        }
+    }
+}
+
+/// The columns of the last unit that there are, where those are not all.
+#[inline(always)]
+fn rest<S: Simd, const PV: usize, const U: usize, const NP: usize, N: Numbers>(
+    simd: S,
+    numbers: N,
+    x: &[N::Kept; U],
+    panels: &[Panel<'_, U>; NP],
+    acc: &mut [[S::f32s; PV]; NP],
+) {
+    for q in 0..NP {
+        for (x, line) in x.iter().zip(panels[q].1) {
+            add(simd, numbers.widen(*x), line, &mut acc[q]);
         }
     }
 }
@@ -138,8 +161,8 @@ fn unit<S: Simd, const PV: usize, const U: usize, const NP: usize, N: Numbers>(
     block.bits &= block.bits - 1;
     for i in 0..U {
         let x = numbers.widen(block.x[at][i]);
-        for (acc, (lines, _)) in acc.iter_mut().zip(panels) {
-            add(simd, x, &lines[block.first + at][i], acc);
+        for q in 0..NP {
+            add(simd, x, &panels[q].0[block.first + at][i], &mut acc[q]);
         }
     }
 }
