@@ -1,6 +1,6 @@
 //! The walk over the slices of an update: loads, the penalty on the way in, the step of one optimiser, stores.
 
-use pulp::Simd;
+use pulp::{Simd, bytemuck};
 
 use super::Update;
 
@@ -24,9 +24,30 @@ pub(super) fn flush_square<S: Simd>(simd: S, v: S::f32s) -> S::f32s {
 /// that would be a comparison for what goes, to be turned round by an instruction that Adam can feel.
 #[inline(always)]
 fn zero_below<S: Simd>(simd: S, x: S::f32s, least: f32) -> S::f32s {
-    let pattern = simd.transmute_i32s_u32s(simd.transmute_u32s_f32s(simd.abs_f32s(x)));
-    let stays = simd.greater_than_i32s(pattern, simd.splat_i32s(least.to_bits() as i32 - 1));
+    let least = simd.splat_i32s(least.to_bits() as i32 - 1);
+    let stays = simd.greater_than_i32s(pattern(simd, x), least);
     simd.select_f32s(stays, x, simd.splat_f32s(0.0))
+}
+
+/// The pattern of |x|.
+#[inline(always)]
+fn pattern<S: Simd>(simd: S, x: S::f32s) -> S::i32s {
+    simd.transmute_i32s_u32s(simd.transmute_u32s_f32s(simd.abs_f32s(x)))
+}
+
+/// What [`vanishes`] compares with: 2^-100 as [`flush`] does, or, where that may not be asked, what nothing is below.
+#[inline(always)]
+pub(super) fn vanishing<S: Simd>(simd: S, may_vanish: bool) -> S::i32s {
+    let least = TINY_MOMENT.to_bits() as i32;
+    simd.splat_i32s(if may_vanish { least - 1 } else { -1 })
+}
+
+/// Whether all of m is zero once flushed.
+#[inline(always)]
+pub(super) fn vanishes<S: Simd>(simd: S, m: S::f32s, least: S::i32s) -> bool {
+    let stays = simd.greater_than_i32s(pattern(simd, m), least);
+    let bytes = bytemuck::bytes_of(&stays).iter();
+    bytes.fold(0, |all, byte| all | byte) == 0
 }
 
 /// The gradient of loss and penalty: scale g + l2 w + l1 sign(w).
