@@ -13,10 +13,16 @@ pub(super) fn flush<S: Simd>(simd: S, m: S::f32s) -> S::f32s {
     zero_below(simd, m, TINY_MOMENT)
 }
 
-/// v, or 0 where v < 2^-126 (it is a mean of squares, never negative): of a square only what is denormal is given up, as
-/// its root is still far from nothing.
+/// `keep` v + (`add` g) g, or 0 where that is below 2^-126 (it is a mean of squares, never negative): of a square only what
+/// is denormal is given up, as its root is still far from nothing.
 #[inline(always)]
-pub(super) fn flush_square<S: Simd>(simd: S, v: S::f32s) -> S::f32s {
+pub(super) fn mean_square<S: Simd>(
+    simd: S,
+    v: S::f32s,
+    g: S::f32s,
+    [keep, add]: [S::f32s; 2],
+) -> S::f32s {
+    let v = simd.mul_add_f32s(keep, v, simd.mul_f32s(simd.mul_f32s(add, g), g));
     zero_below(simd, v, f32::MIN_POSITIVE)
 }
 
@@ -35,19 +41,37 @@ fn pattern<S: Simd>(simd: S, x: S::f32s) -> S::i32s {
     simd.transmute_i32s_u32s(simd.transmute_u32s_f32s(simd.abs_f32s(x)))
 }
 
-/// What [`vanishes`] compares with: 2^-100 as [`flush`] does, or, where that may not be asked, what nothing is below.
+/// What [`flush_all`] compares with, where so much of v is kept: of an infinite v of which nothing is kept there comes NaN,
+/// and so it must of the step, so nothing is below that.
 #[inline(always)]
-pub(super) fn vanishing<S: Simd>(simd: S, may_vanish: bool) -> S::i32s {
+pub(super) fn vanishing<S: Simd>(simd: S, keep: f32) -> S::i32s {
     let least = TINY_MOMENT.to_bits() as i32;
-    simd.splat_i32s(if may_vanish { least - 1 } else { -1 })
+    simd.splat_i32s(if keep > 0.0 { least - 1 } else { -1 })
 }
 
-/// Whether all of m is zero once flushed.
+/// [`flush`], and whether all of m is zero then.
 #[inline(always)]
-pub(super) fn vanishes<S: Simd>(simd: S, m: S::f32s, least: S::i32s) -> bool {
+pub(super) fn flush_all<S: Simd>(simd: S, m: S::f32s, least: S::i32s) -> (S::f32s, bool) {
     let stays = simd.greater_than_i32s(pattern(simd, m), least);
     let bytes = bytemuck::bytes_of(&stays).iter();
-    bytes.fold(0, |all, byte| all | byte) == 0
+    let is_zero = bytes.fold(0, |all, byte| all | byte) == 0;
+    (flush(simd, m), is_zero)
+}
+
+/// m / (`root` sqrt v + `eps`), or m if all of it is zero: root and quotient take most of a step, and of inputs that are
+/// always zero nothing moves.
+#[inline(always)]
+pub(super) fn quotient<S: Simd>(
+    simd: S,
+    (m, is_zero): (S::f32s, bool),
+    v: S::f32s,
+    [root, eps]: [S::f32s; 2],
+) -> S::f32s {
+    if is_zero {
+        m
+    } else {
+        simd.div_f32s(m, simd.mul_add_f32s(simd.sqrt_f32s(v), root, eps))
+    }
 }
 
 /// The gradient of loss and penalty: scale g + l2 w + l1 sign(w).

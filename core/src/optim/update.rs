@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::sweep::{flush, flush_square, sweep0, sweep1, sweep2, vanishes, vanishing};
+use super::sweep::{flush, flush_all, mean_square, quotient, sweep0, sweep1, sweep2, vanishing};
 use super::{Optimizer, Penalty};
 
 /// The scalars of one step, in f32, ready for a [`Step`].
@@ -233,8 +233,7 @@ impl WithSimd for Step<'_> {
                     m,
                     #[inline(always)]
                     |w, g, v| {
-                        let v = simd.mul_add_f32s(keep, v, simd.mul_f32s(simd.mul_f32s(add, g), g));
-                        let v = flush_square(simd, v);
+                        let v = mean_square(simd, v, g, [keep, add]);
                         let q = simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(v), eps));
                         (simd.mul_add_f32s(minus_lr, q, w), v)
                     },
@@ -253,8 +252,7 @@ impl WithSimd for Step<'_> {
                 let (add1, add2) = (simd.splat_f32s(add.0), simd.splat_f32s(add.1));
                 // Without decay this is a product with 1, which changes no bit and costs nothing beside the root.
                 let (shrink, eps) = (simd.splat_f32s(shrink), simd.splat_f32s(eps));
-                // What keeps nothing of a v that is infinite makes it NaN, and the weight too.
-                let least = vanishing(simd, keep.1 > 0.0);
+                let least = vanishing(simd, keep.1);
                 sweep2(
                     simd,
                     update,
@@ -264,16 +262,9 @@ impl WithSimd for Step<'_> {
                     #[inline(always)]
                     |w, g, m, v| {
                         let m = simd.mul_add_f32s(keep1, m, simd.mul_f32s(add1, g));
-                        let is_zero = vanishes(simd, m, least);
-                        let m = flush(simd, m);
-                        let square = simd.mul_f32s(simd.mul_f32s(add2, g), g);
-                        let v = flush_square(simd, simd.mul_add_f32s(keep2, v, square));
-                        // Root and quotient take most of the step; of inputs that are always zero nothing moves.
-                        let q = if is_zero {
-                            m
-                        } else {
-                            simd.div_f32s(m, simd.mul_add_f32s(simd.sqrt_f32s(v), root, eps))
-                        };
+                        let (m, is_zero) = flush_all(simd, m, least);
+                        let v = mean_square(simd, v, g, [keep2, add2]);
+                        let q = quotient(simd, (m, is_zero), v, [root, eps]);
                         let w = simd.mul_add_f32s(minus_step, q, simd.mul_f32s(shrink, w));
                         (w, m, v)
                     },
