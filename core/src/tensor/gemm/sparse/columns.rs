@@ -139,17 +139,16 @@ impl<K: Sink, const U: usize> SparseColumnsByPanels<'_, K, U> {
         let Strips(strips) = &mut Strips([[[0.0; LINE]; TAKEN]; NP]);
         for first in self.columns.clone().step_by(TAKEN) {
             let width = TAKEN.min(self.columns.end - first);
-            for i in (0..width).step_by(W * U) {
-                let rows = first + i..first + width.min(i + W * U);
-                self.sink.expect(rows, j..j + count);
-            }
             // A group of rows at a time: what there is of B for it, the strips and the rows of A then are in the first-level
             // cache together, which they are not of all rows.
             let mut is_first = true;
             self.each_group::<NP>(|a, g, lines| {
                 for i in (0..width).step_by(W * U) {
                     let mut acc = [microkernel::zeros::<S, U, NP, PV>(simd); W];
-                    if !is_first {
+                    if is_first {
+                        let rows = first + i..first + width.min(i + W * U);
+                        self.sink.expect(rows, j..j + count);
+                    } else {
                         for w in 0..W {
                             for u in 0..U {
                                 for q in 0..NP {
