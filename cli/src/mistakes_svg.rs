@@ -46,7 +46,7 @@ pub(crate) fn mistakes_svg(
             mistakes.push(Mistake { row, told, sure });
         }
     }
-    mistakes.sort_by(|a, b| b.sure.total_cmp(&a.sure).then(a.row.cmp(&b.row)));
+    mistakes.sort_unstable_by(|a, b| b.sure.total_cmp(&a.sure).then(a.row.cmp(&b.row)));
     let wrong = mistakes.len();
     mistakes.truncate(MOST);
 

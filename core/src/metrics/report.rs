@@ -104,7 +104,7 @@ fn write_confusions(
         let wrong = row.iter().enumerate().filter(|&(p, &n)| p != t && n > 0);
         confusions.extend(wrong.map(|(p, &n)| (n, t, p)));
     }
-    confusions.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
+    confusions.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
     if confusions.is_empty() {
         return write!(f, "no row was taken for another class");
     }

@@ -88,7 +88,7 @@ impl Columns {
             .filter(|&(_, &role)| role == Role::Input);
         let mut inputs: Vec<(usize, &String)> = inputs.map(|(name, _)| name).enumerate().collect();
         if let Some(order) = &self.order {
-            inputs.sort_by_key(|&(i, _)| order[i]);
+            inputs.sort_unstable_by_key(|&(i, _)| order[i]);
         }
         Some(inputs.into_iter().map(|(_, name)| name.clone()).collect())
     }

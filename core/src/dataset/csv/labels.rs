@@ -221,7 +221,7 @@ impl Text {
         known.copied().ok_or_else(|| {
             let text = quoted(self.name.as_bytes());
             let mut names: Vec<_> = index.iter().collect();
-            names.sort_by_key(|&(_, &number)| number);
+            names.sort_unstable_by_key(|&(_, &number)| number);
             let names: Vec<String> = names.iter().take(10).map(|(name, _)| shown(name)).collect();
             let dots = if classes > 10 { ", .." } else { "" };
             Fault::at(
@@ -242,12 +242,12 @@ fn class_names(texts: &[Text]) -> Result<Vec<String>, Fault> {
         .map(|text| (text.value, text.class_name()))
         .collect();
     if named.iter().all(|(value, _)| value.is_some()) {
-        named.sort_by(|(a, a_name), (b, b_name)| {
+        named.sort_unstable_by(|(a, a_name), (b, b_name)| {
             let (a, b) = (a.unwrap_or(0.0) + 0.0, b.unwrap_or(0.0) + 0.0);
             a.total_cmp(&b).then_with(|| a_name.cmp(b_name))
         });
     } else {
-        named.sort_by(|(_, a), (_, b)| a.cmp(b));
+        named.sort_unstable_by(|(_, a), (_, b)| a.cmp(b));
     }
     let mut names: Vec<String> = named.into_iter().map(|(_, name)| name).collect();
     names.dedup();
