@@ -216,8 +216,9 @@ impl Share {
             slab.rows.clone()
         };
         let columns = rows.clone();
+        let caches = Caches::of_this_machine();
         let sink = WeightStep {
-            far: slab.weight.size() > 2 * Caches::of_this_machine().l2,
+            far: slab.weight.size() > 2 * caches.l2 && !caches.is_l1_small(),
             weight: &mut slab.weight,
             rows,
             part,
