@@ -43,7 +43,7 @@ impl Caches {
         *CACHES.get_or_init(|| Self::read("/sys/devices/system/cpu/cpu0/cache"))
     }
 
-    /// Whether the first level is of 32 KiB or less. Two things are then better left (Cascade Lake, 2026-11-28): rows of B
+    /// Whether the first level is of 32 KiB or less. What is then better left (Cascade Lake, 2026-11-28): rows of B
     /// that lie apart are no stream to it, so that a second tile of rows pays for packing them (128 x 128 x 128: 81 GFLOP/s
     /// in place, 119 packed); and a stream is seen coming by itself, while asking for it takes the place of loads (one row by
     /// 784 x 128: 36 GFLOP/s asked for, 47 not; an epoch of 784-512-512-10 4 to 6 % longer).
