@@ -14,11 +14,11 @@ use super::macrokernel::{Sink, groups, overlap, tiles};
 use super::microkernel;
 use crate::tensor::LINE;
 
-/// Columns of A in one strip of the weight gradient, also the width to which a strip of A is packed.
+/// Columns of A in one strip of the weight gradient.
 pub const GROUP: usize = 24;
 
 /// From this many panels on, packing a strip of A pays for itself.
-const PANELS_TO_PACK_FOR: usize = 8;
+const PANELS_TO_PACK_FOR: usize = 4;
 
 /// A piece of the reduction of the weight gradient: `len` rows of A, and as many lines of each panel of B.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub struct ColumnsByPanels<'a, K> {
     pub columns: Range<usize>,
     /// Panels of B, all of them done.
     pub panels: usize,
-    /// Room for a packed strip of A: [`GROUP`] floats for each step, or nothing.
+    /// Room for a strip of A, whose tiles are packed one after another: [`GROUP`] floats for each step, or nothing.
     pub packed: &'a mut [f32],
     /// Where the strips go.
     pub sink: K,
@@ -94,7 +94,9 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
         for group in self.columns.clone().step_by(GROUP) {
             let width = GROUP.min(self.columns.end - group);
             if packed {
-                self.pack(group, width);
+                for (i, rows) in tiles(width, MR) {
+                    self.pack::<MR>(group + i, rows, i * k);
+                }
             }
             for (j, size) in groups(self.panels, NP) {
                 let mut at = Place {
@@ -123,18 +125,25 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
         }
     }
 
-    /// Brings columns of A together.
+    /// Brings the columns of A of a tile together, from there on in the room.
     #[inline(always)]
-    fn pack(&mut self, group: usize, width: usize) {
-        let mut packed = self.packed.as_chunks_mut::<GROUP>().0.iter_mut();
+    fn pack<const MR: usize>(&mut self, first: usize, rows: usize, at: usize) {
+        if rows == MR {
+            self.pack_all::<MR>(first, at);
+        } else if const { MR > 4 } && rows == 4 {
+            self.pack_all::<4>(first, at);
+        } else if const { MR > 1 } {
+            self.pack_all::<1>(first, at);
+        }
+    }
+
+    #[inline(always)]
+    fn pack_all<const MR: usize>(&mut self, first: usize, at: usize) {
+        let mut packed = self.packed[at..].as_chunks_mut::<MR>().0.iter_mut();
         for piece in self.pieces {
-            for (row, packed) in piece
-                .a
-                .chunks(piece.stride)
-                .take(piece.len)
-                .zip(&mut packed)
-            {
-                packed[..width].copy_from_slice(&row[group..group + width]);
+            let rows = piece.a.chunks(piece.stride).take(piece.len);
+            for (row, packed) in rows.zip(&mut packed) {
+                packed.copy_from_slice(&row[first..first + MR]);
             }
         }
     }
@@ -172,13 +181,15 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
                 if let Some((from, to)) = overlap(start, piece.len, pc, pc + KB) {
                     let lines = &piece.lines[at.j * piece.len + from..];
                     let panels: [_; NP] = microkernel::strided(lines, piece.len, to - from);
-                    let (a, stride, first) = if at.packed {
-                        (&self.packed[(start + from) * GROUP..], GROUP, at.i)
+                    if at.packed {
+                        let a = self.packed[at.i * at.k..].as_chunks().0;
+                        let a = &a[start + from..start + to];
+                        microkernel::packed_columns(simd, a, panels, &mut acc);
                     } else {
                         let a = &piece.a[from * piece.stride..];
-                        (a, piece.stride, at.group + at.i)
-                    };
-                    microkernel::columns(simd, a, stride, first, panels, &mut acc);
+                        let first = at.group + at.i;
+                        microkernel::columns(simd, a, piece.stride, first, panels, &mut acc);
+                    }
                 }
                 start += piece.len;
             }

@@ -51,18 +51,30 @@ pub(super) fn line<S: Simd, const PV: usize>(line: &[f32; LINE]) -> [S::f32s; PV
     core::array::from_fn(|j| vectors[j])
 }
 
-/// The vectors of line p of each panel.
+/// The vectors of a line of each panel.
 #[inline(always)]
-fn lines<S: Simd, const NP: usize, const PV: usize>(
+fn lines<'a, S: Simd, const NP: usize, const PV: usize>(
     simd: S,
-    panels: &[&[[f32; LINE]]; NP],
-    p: usize,
+    line_of: impl Fn(usize) -> &'a [f32; LINE],
 ) -> [[S::f32s; PV]; NP] {
     let mut b = [[simd.splat_f32s(0.0); PV]; NP];
-    for q in 0..NP {
-        b[q] = line::<S, PV>(&panels[q][p]);
+    for (q, b) in b.iter_mut().enumerate() {
+        *b = line::<S, PV>(line_of(q));
     }
     b
+}
+
+/// N rows, or panels, T steps at a time, so many times.
+#[inline(always)]
+fn in_turns<'a, T, const N: usize, const STEPS: usize>(
+    rows: &[&'a [T]; N],
+    turns: usize,
+) -> [&'a [[T; STEPS]]; N] {
+    let mut in_turns: [&[_]; N] = [&[]; N];
+    for (turned, row) in in_turns.iter_mut().zip(rows) {
+        *turned = &row.as_chunks().0[..turns];
+    }
+    in_turns
 }
 
 /// acc\[i\] += a\[i\] b, fused.
@@ -84,10 +96,6 @@ pub(super) fn step<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
 }
 
 /// The tile of rows of A (contiguous along the reduction) by packed panels.
-#[expect(
-    clippy::needless_range_loop,
-    reason = "one index for many slices of one length, which no iterator walks together"
-)]
 #[inline(always)]
 pub(super) fn rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     simd: S,
@@ -103,39 +111,46 @@ pub(super) fn rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     for panel in &mut panels {
         *panel = &panel[..k];
     }
-    let mut sum = *acc;
-    // Two steps a turn of the largest tiles: what the loop itself takes is a sixth of a step for a CPU that does four
-    // things a cycle.
-    let pairs = if const { MR > 4 } { k / 2 } else { 0 };
-    let mut two_of_a = [&[][..]; MR];
-    let mut two_lines = [&[][..]; NP];
-    for i in 0..MR {
-        two_of_a[i] = &a[i].as_chunks::<2>().0[..pairs];
-    }
-    for q in 0..NP {
-        two_lines[q] = &panels[q].as_chunks::<2>().0[..pairs];
-    }
-    for p in 0..pairs {
-        for u in 0..2 {
+    // Some steps a turn of large tiles: what the loop itself takes, and to find the rows' next numbers, is a sixth of a step
+    // of the largest for a CPU that does four things a cycle, and more of a smaller one.
+    *acc = if const { MR <= 4 } {
+        rows_by_turns::<S, MR, NP, PV, 1>(simd, a, panels, *acc)
+    } else if const { MR * NP * PV < 12 || MR * NP * PV > 16 } {
+        rows_by_turns::<S, MR, NP, PV, 2>(simd, a, panels, *acc)
+    } else {
+        rows_by_turns::<S, MR, NP, PV, 4>(simd, a, panels, *acc)
+    };
+}
+
+/// The tile of rows that are as long as the panels, T steps a turn.
+#[inline(always)]
+fn rows_by_turns<S: Simd, const MR: usize, const NP: usize, const PV: usize, const T: usize>(
+    simd: S,
+    a: [&[f32]; MR],
+    panels: [&[[f32; LINE]]; NP],
+    mut acc: Acc<S::f32s, MR, NP, PV>,
+) -> Acc<S::f32s, MR, NP, PV> {
+    let k = panels[0].len();
+    let turns = k / T;
+    let of_a = in_turns::<_, MR, T>(&a, turns);
+    let of_b = in_turns::<_, NP, T>(&panels, turns);
+    for p in 0..turns {
+        for u in 0..T {
             let mut x = [0.0; MR];
             for i in 0..MR {
-                x[i] = two_of_a[i][p][u];
+                x[i] = of_a[i][p][u];
             }
-            let mut b = [[simd.splat_f32s(0.0); PV]; NP];
-            for q in 0..NP {
-                b[q] = line::<S, PV>(&two_lines[q][p][u]);
-            }
-            step(simd, x, b, &mut sum);
+            step(simd, x, lines(simd, |q| &of_b[q][p][u]), &mut acc);
         }
     }
-    for p in 2 * pairs..k {
+    for p in T * turns..k {
         let mut x = [0.0; MR];
         for i in 0..MR {
             x[i] = a[i][p];
         }
-        step(simd, x, lines(simd, &panels, p), &mut sum);
+        step(simd, x, lines(simd, |q| &panels[q][p]), &mut acc);
     }
-    *acc = sum;
+    acc
 }
 
 /// The tile of rows of A by the first 16 NP columns of rows of B that lie a stride apart; with PACK it leaves those
@@ -214,10 +229,51 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
         *panel = &panel[..k];
     }
     let mut sum = *acc;
-    for (p, row) in a.chunks_exact(stride).take(k).enumerate() {
+    let two_lines = in_turns::<_, NP, 2>(&panels, k / 2);
+    let pairs = a.chunks_exact(2 * stride).take(k / 2);
+    for (p, two) in pairs.enumerate() {
+        let two = two.split_at(stride);
+        for (u, row) in [two.0, two.1].into_iter().enumerate() {
+            let mut x = [0.0; MR];
+            x.copy_from_slice(&row[first..first + MR]);
+            step(simd, x, lines(simd, |q| &two_lines[q][p][u]), &mut sum);
+        }
+    }
+    if k % 2 == 1 {
         let mut x = [0.0; MR];
-        x.copy_from_slice(&row[first..first + MR]);
-        step(simd, x, lines(simd, &panels, p), &mut sum);
+        x.copy_from_slice(&a[(k - 1) * stride..][..stride][first..first + MR]);
+        step(simd, x, lines(simd, |q| &panels[q][k - 1]), &mut sum);
+    }
+    *acc = sum;
+}
+
+/// The same of columns that were brought together.
+#[inline(always)]
+pub(super) fn packed_columns<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
+    simd: S,
+    a: &[[f32; MR]],
+    mut panels: [&[[f32; LINE]]; NP],
+    acc: &mut Acc<S::f32s, MR, NP, PV>,
+) {
+    let k = a.len();
+    for panel in &mut panels {
+        *panel = &panel[..k];
+    }
+    let mut sum = *acc;
+    let two_of_a = a.as_chunks::<2>().0;
+    let two_lines = in_turns::<_, NP, 2>(&panels, two_of_a.len());
+    for p in 0..two_of_a.len() {
+        for u in 0..2 {
+            step(
+                simd,
+                two_of_a[p][u],
+                lines(simd, |q| &two_lines[q][p][u]),
+                &mut sum,
+            );
+        }
+    }
+    if k % 2 == 1 {
+        step(simd, a[k - 1], lines(simd, |q| &panels[q][k - 1]), &mut sum);
     }
     *acc = sum;
 }
