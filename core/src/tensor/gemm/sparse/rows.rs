@@ -166,7 +166,7 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
     fn by_lanes<S: Simd, N: Numbers>(&mut self, simd: S, numbers: N) {
         match S::F32_LANES {
             16 => self.run::<S, 1, 4, N>(simd, numbers),
-            8 => self.run::<S, 2, 2, N>(simd, numbers),
+            8 => self.run::<S, 2, 4, N>(simd, numbers),
             4 => self.run::<S, 4, 1, N>(simd, numbers),
             _ => self.run::<S, 16, 1, N>(simd, numbers),
         }
@@ -238,8 +238,8 @@ impl<const U: usize> SparseRowsByPanels<'_, U> {
                 let (a, here, sums) = ((a, numbers), (&window, &lines), &mut *sums);
                 let meanwhile = self.meanwhile.filter(|_| j == 0 && window.before == 0);
                 let c = (&mut self.c[j * LINE..], self.c_stride, count);
-                // The scalar set is for its bits, not for speed.
-                if const { S::F32_LANES > 1 } {
+                // The scalar set is for its bits, not for speed; sixteen registers have room for eight sums and what is added.
+                if const { S::F32_LANES > 1 && NP * PV <= 4 } {
                     rows_of::<S, PV, U, NP, 2, N>(simd, a, first..end, here, sums, c, meanwhile);
                 } else {
                     rows_of::<S, PV, U, NP, 1, N>(simd, a, first..end, here, sums, c, meanwhile);
