@@ -71,6 +71,7 @@ impl<K: Sink, const U: usize> SparseColumnsByPanels<'_, K, U> {
     fn by_lanes<S: Simd, N: Numbers>(&mut self, simd: S, numbers: N) {
         match S::F32_LANES {
             16 => self.run::<S, 1, 4, N>(simd, numbers),
+            8 if const { U == 1 } => self.run::<S, 2, 4, N>(simd, numbers),
             8 => self.run::<S, 2, 2, N>(simd, numbers),
             4 => self.run::<S, 4, 1, N>(simd, numbers),
             _ => self.run::<S, 16, 1, N>(simd, numbers),
@@ -118,8 +119,8 @@ impl<K: Sink, const U: usize> SparseColumnsByPanels<'_, K, U> {
         if const { U == 2 && S::F32_LANES > 1 } && self.sink.in_place().is_some() {
             self.additions::<S, PV, NP, N>(simd, numbers, j, count);
         } else {
-            // Sixteen registers have room for the sums of one pair.
-            if const { U == 1 || S::F32_LANES == 16 } {
+            // Sixteen registers have room for eight sums and what is added.
+            if const { U * NP * PV <= 4 || S::F32_LANES == 16 } {
                 self.strips::<S, PV, NP, 2, N>(simd, numbers, j, count);
             } else {
                 self.strips::<S, PV, NP, 1, N>(simd, numbers, j, count);
