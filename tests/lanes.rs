@@ -143,6 +143,8 @@ fn strips_and_blocks() {
     for k in [2, 511, 512, 513, 1030] {
         on_every_width(49, 35, k);
     }
+    // Panels enough for A to be packed, in more than one block.
+    on_every_width(49, 70, 1030);
     on_every_width(193, 130, 60);
     on_every_width(97, 300, 40);
 }
