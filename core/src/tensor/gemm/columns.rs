@@ -129,16 +129,17 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
     #[inline(always)]
     fn pack<const MR: usize>(&mut self, first: usize, rows: usize, at: usize) {
         if rows == MR {
-            self.pack_all::<MR>(first, at);
+            self.pack_tile::<MR>(first, at);
         } else if const { MR > 4 } && rows == 4 {
-            self.pack_all::<4>(first, at);
+            self.pack_tile::<4>(first, at);
         } else if const { MR > 1 } {
-            self.pack_all::<1>(first, at);
+            self.pack_tile::<1>(first, at);
         }
     }
 
+    /// The same of just as many columns.
     #[inline(always)]
-    fn pack_all<const MR: usize>(&mut self, first: usize, at: usize) {
+    fn pack_tile<const MR: usize>(&mut self, first: usize, at: usize) {
         let mut packed = self.packed[at..].as_chunks_mut::<MR>().0.iter_mut();
         for piece in self.pieces {
             let rows = piece.a.chunks(piece.stride).take(piece.len);

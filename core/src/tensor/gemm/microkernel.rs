@@ -66,15 +66,15 @@ fn lines<'a, S: Simd, const NP: usize, const PV: usize>(
 
 /// N rows, or panels, T steps at a time, so many times.
 #[inline(always)]
-fn in_turns<'a, T, const N: usize, const STEPS: usize>(
-    rows: &[&'a [T]; N],
+fn in_turns<'a, X, const N: usize, const T: usize>(
+    rows: &[&'a [X]; N],
     turns: usize,
-) -> [&'a [[T; STEPS]]; N] {
-    let mut in_turns: [&[_]; N] = [&[]; N];
-    for (turned, row) in in_turns.iter_mut().zip(rows) {
-        *turned = &row.as_chunks().0[..turns];
+) -> [&'a [[X; T]]; N] {
+    let mut cut: [&[_]; N] = [&[]; N];
+    for (cut, row) in cut.iter_mut().zip(rows) {
+        *cut = &row.as_chunks().0[..turns];
     }
-    in_turns
+    cut
 }
 
 /// acc\[i\] += a\[i\] b, fused.
@@ -115,10 +115,10 @@ pub(super) fn rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     // of the largest for a CPU that does four things a cycle, and more of a smaller one.
     *acc = if const { MR <= 4 } {
         rows_by_turns::<S, MR, NP, PV, 1>(simd, a, panels, *acc)
-    } else if const { MR * NP * PV < 12 || MR * NP * PV > 16 } {
-        rows_by_turns::<S, MR, NP, PV, 2>(simd, a, panels, *acc)
-    } else {
+    } else if const { matches!(MR * NP * PV, 12..=16) } {
         rows_by_turns::<S, MR, NP, PV, 4>(simd, a, panels, *acc)
+    } else {
+        rows_by_turns::<S, MR, NP, PV, 2>(simd, a, panels, *acc)
     };
 }
 
@@ -247,7 +247,8 @@ pub(super) fn columns<S: Simd, const MR: usize, const NP: usize, const PV: usize
     *acc = sum;
 }
 
-/// The same of columns that were brought together.
+/// The same of columns that were brought together, MR numbers a step. (Apart: as `columns` with that stride, LLVM has the sums
+/// of one step wait for those of the step before.)
 #[inline(always)]
 pub(super) fn packed_columns<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     simd: S,
