@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use mlp_benches::{is_measuring, print_peaks};
 use mlp_core::Isa;
+use mlp_core::isa::pulp::Simd;
 use mlp_core::team::{self, Member};
 use mlp_core::tensor::gemm::{
     ColumnsByPanels, Epilogue, GROUP, Operand, Output, Panels, Product, Rows, RowsByPanels,
@@ -24,7 +25,6 @@ use mlp_core::tensor::{LINE, Matrix, padded};
 use oracle::gemm::{gemm_chain, gemm_f64, gemm_naive, gemm_naive_by_rows};
 use oracle::rng::Rng;
 use oracle::tolerance::sum_bound;
-use pulp::Simd;
 
 /// Cubes; the products of small and wide layers, forward, weight gradient and input gradient; narrow ones; few rows.
 const SHAPES: [[usize; 3]; 21] = [

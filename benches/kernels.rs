@@ -16,6 +16,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use mlp_benches::print_bandwidth;
 use mlp_core::Isa;
+use mlp_core::isa::pulp::{Simd, WithSimd};
 use mlp_core::nn::Target;
 use mlp_core::nn::loss::{Loss, RowLoss, class_losses_backward, loss_backward};
 use mlp_core::tensor::Matrix;
@@ -24,7 +25,6 @@ use oracle::network::{self, Hidden};
 use oracle::network_f64;
 use oracle::rng::Rng;
 use oracle::tolerance::relative_error;
-use pulp::{Simd, WithSimd};
 
 /// A batch of activations: 256 kB, in the second-level cache.
 const ROWS: usize = 128;

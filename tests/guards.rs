@@ -11,6 +11,7 @@ use std::process::Command;
 
 use guard::{Against, Guarded};
 use mlp_core::dataset::Inputs;
+use mlp_core::isa::pulp::{Simd, WithSimd};
 use mlp_core::nn::{Network, Scratch};
 use mlp_core::optim::{Adam, Optimizer, Penalty, Sgd, Step};
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
@@ -24,7 +25,6 @@ use mlp_core::tensor::sparse::SparseRows;
 use mlp_core::tensor::{LINE, MatMut, MatRef, padded};
 use mlp_core::{Isa, Scaling, ScalingKind};
 use oracle::rng::Rng;
-use pulp::{Simd, WithSimd};
 
 const SIDES: [Against; 2] = [Against::Front, Against::Back];
 

@@ -1,12 +1,12 @@
 //! Reductions, activations and softmax: against naive loops and f64, on every instruction set, with the same bits.
 
+use mlp_core::isa::pulp::{self, Simd, WithSimd};
 use mlp_core::rng::Rng;
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
 use mlp_core::tensor::reduce::{dot16, max16, sum16};
 use mlp_core::tensor::{LINE, padded};
 use mlp_core::{Isa, Kind};
 use oracle::ulp::{all_same, near, same, ulps};
-use pulp::{Simd, WithSimd};
 
 const WIDTHS: [usize; 9] = [1, 2, 10, 15, 16, 17, 33, 64, 100];
 

@@ -1,6 +1,7 @@
 //! The register tiles for vectors of 4, 8 and 16 numbers, on any CPU: `pulp` emulates such registers, so that the tile of
 //! an instruction set that this machine lacks is held to the same bits as those it has.
 
+use mlp_core::isa::pulp::{Scalar128b, Scalar256b, Scalar512b, Simd};
 use mlp_core::tensor::activation::Activation;
 use mlp_core::tensor::gemm::{
     ColumnsByPanels, Epilogue, GROUP, Operand, Panels, Rows, RowsByPanels, Segment, Sink,
@@ -8,7 +9,6 @@ use mlp_core::tensor::gemm::{
 use mlp_core::tensor::{LINE, Matrix};
 use oracle::gemm::gemm_chain;
 use oracle::rng::Rng;
-use pulp::{Scalar128b, Scalar256b, Scalar512b, Simd};
 
 /// A (m x k, or k x m where it is read by columns) and B (k x n).
 struct Case {

@@ -4,13 +4,13 @@
 mod row_loss;
 
 use mlp_core::Isa;
+use mlp_core::isa::pulp::{self, Simd, WithSimd};
 use mlp_core::nn::loss::{Loss, RowLoss, class_losses_backward};
 use mlp_core::nn::target::Target;
 use mlp_core::rng::Rng;
 use mlp_core::tensor::activation::{Activation, activation_forward};
 use mlp_core::tensor::{LINE, padded};
 use oracle::ulp::{all_same, near, same};
-use pulp::{Simd, WithSimd};
 use row_loss::{Run, pairs};
 
 fn outputs(act: Activation, z: &[f64]) -> Vec<f64> {

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use mlp_core::Isa;
+use mlp_core::isa::pulp::{self, Simd, WithSimd};
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
 use mlp_core::tensor::math;
 use oracle::ulp::{all_same, ulps};
-use pulp::{Simd, WithSimd};
 
 #[derive(Clone, Copy, Debug)]
 enum Function {

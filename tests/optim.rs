@@ -1,11 +1,11 @@
 //! Each optimiser against its steps written by hand in f64, with and without penalties; moments that vanish; the same
 //! bits on every instruction set and split.
 
+use mlp_core::isa::pulp::{self, Simd};
 use mlp_core::optim::{Adam, AdamW, Optimizer, Penalty, RmsProp, Sgd, Step, TINY_MOMENT, Update};
 use mlp_core::rng::Rng;
 use mlp_core::{Isa, Kind};
 use oracle::ulp::{all_same, near};
-use pulp::Simd;
 
 const LEN: usize = 48;
 const STEPS: u64 = 12;

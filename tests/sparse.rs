@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use mlp_core::isa::pulp::{Simd, WithSimd};
 use mlp_core::nn::Scratch;
 use mlp_core::tensor::gemm::{
     Epilogue, KB, Meanwhile, Rows, Segment, Sink, Span, SparseColumnsByPanels, SparseRowsByPanels,
@@ -15,7 +16,6 @@ use mlp_core::tensor::{LINE, padded};
 use mlp_core::{Activation, Inputs, Isa, Matrix, Network};
 use oracle::gemm::gemm_chain;
 use oracle::rng::Rng;
-use pulp::{Simd, WithSimd};
 
 /// What a byte stands for in these tests; 0 for 0, which is -0 here, and for another one.
 fn table() -> [f32; 256] {

@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+/// The version whose traits [`Isa::dispatch`] takes a kernel by: who writes one of their own imports them from here.
+pub use pulp;
 use pulp::{Simd, WithSimd};
 
 use crate::error::{Error, Kind};

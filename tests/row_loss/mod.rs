@@ -1,9 +1,9 @@
 //! The loss of one row on any instruction set, and the pairs of loss and activation that there are.
 
+use mlp_core::isa::pulp::{Simd, WithSimd};
 use mlp_core::nn::loss::{Loss, RowLoss, loss_backward, loss_forward};
 use mlp_core::nn::target::Target;
 use mlp_core::tensor::activation::{Activation, activation_forward};
-use pulp::{Simd, WithSimd};
 
 const ACTIVATIONS: [Activation; 9] = [
     Activation::Identity,

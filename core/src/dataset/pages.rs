@@ -1,10 +1,5 @@
 //! Large pages of memory: rows met in random order are each on a page of their own, and with small pages finding out where
 //! that page is takes as long as reading the row.
-#![expect(
-    unsafe_code,
-    reason = "no safe call tells the system what memory is for; small pages cost 784-64-10 6 % of an epoch of MNIST \
-              (Zen 5, 2026-11-27, the fits of `cargo bench --bench epoch`)"
-)]
 
 /// Bytes of a large page, where there are such.
 const LARGE: usize = 2 << 20;
@@ -26,6 +21,11 @@ pub(super) fn make_large<T>(memory: &[T]) {
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
+#[expect(
+    unsafe_code,
+    reason = "no safe call tells the system what memory is for; small pages cost 784-64-10 6 % of an epoch of MNIST \
+              (Zen 5, 2026-11-27, the fits of `cargo bench --bench epoch`)"
+)]
 fn collapse(address: usize, size: usize) {
     use std::ffi::{c_int, c_void};
 
