@@ -74,6 +74,8 @@ fn check_says_what_writing_would() {
             dir.path().join("new/"),
             "does not end in the name of a file",
         ),
+        // Windows cuts it to the folder itself.
+        #[cfg(unix)]
         (dir.path().join("no/.."), "there is no directory"),
         ("".into(), "the name of the file is empty"),
     ] {
@@ -163,6 +165,8 @@ fn a_staged_file_appears_when_it_is_published() {
     assert_eq!(files_in(dir.path()), ["kept"]);
 }
 
+/// (How long a name may be, Windows tells nobody beforehand.)
+#[cfg(unix)]
 #[test]
 fn a_name_that_no_file_can_have_is_told_beforehand() {
     let dir = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use mlp_core::tensor::activation::{Activation, activation_backward, activation_f
 use mlp_core::tensor::reduce::{dot16, max16, sum16};
 use mlp_core::tensor::{LINE, padded};
 use mlp_core::{Isa, Kind};
+use oracle::fused::mul_add;
 use oracle::ulp::{all_same, near, same, ulps};
 
 const WIDTHS: [usize; 9] = [1, 2, 10, 15, 16, 17, 33, 64, 100];
@@ -90,7 +91,7 @@ fn naive(reduction: Reduction, a: &[f32], b: &[f32]) -> f32 {
         *lane = match reduction {
             Reduction::Sum => *lane + a,
             Reduction::Max => greater(*lane, a),
-            Reduction::Dot => a.mul_add(b, *lane),
+            Reduction::Dot => mul_add(a, b, *lane),
         };
     }
     for half in [8, 4, 2, 1] {

@@ -14,6 +14,7 @@ use mlp_core::tensor::matrix::Aligned;
 use mlp_core::tensor::sparse::{SparseRows, UNITS};
 use mlp_core::tensor::{LINE, padded};
 use mlp_core::{Activation, Inputs, Isa, Matrix, Network};
+use oracle::fused::mul_add;
 use oracle::gemm::gemm_chain;
 use oracle::rng::Rng;
 
@@ -264,7 +265,7 @@ impl Sink for Add<'_> {
         let lines = &mut self.c[j * self.rows.len() + i - self.rows.start..];
         for (line, sums) in lines.iter_mut().zip(strip) {
             for (c, sum) in line.iter_mut().zip(sums) {
-                *c = FACTOR.mul_add(self.scale * *sum, *c);
+                *c = mul_add(FACTOR, self.scale * *sum, *c);
             }
         }
     }
@@ -349,7 +350,7 @@ fn columns_by_panels<const U: usize>() {
                     let have = (0..rows.len()).flat_map(|i| (0..n).map(move |j| (i, j)));
                     let have = have.map(|(i, j)| at(i, j));
                     let whole = want.iter().zip(&old);
-                    let sums = whole.map(|(sum, old)| FACTOR.mul_add(scale * sum, *old));
+                    let sums = whole.map(|(sum, old)| mul_add(FACTOR, scale * sum, *old));
                     let sums: Vec<f32> = sums.skip(first).take(rows.len() * n).collect();
                     assert_same_bits(have, &sums, &format!("{isa} {m} x {k} x {n}, {rows:?}"));
                 }

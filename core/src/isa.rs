@@ -149,6 +149,19 @@ pub fn prefetch<T>(data: &[T]) {
     let _ = data;
 }
 
+/// a b + c, rounded once, for numbers outside of any kernel. (By pulp: the standard library leaves it to the system's, and
+/// that of `MinGW` rounds twice.)
+#[inline(always)]
+pub fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+    pulp::Scalar.mul_add_f32s(a, b, c)
+}
+
+/// The same in f64.
+#[inline(always)]
+pub fn mul_add_f64(a: f64, b: f64, c: f64) -> f64 {
+    pulp::Scalar.mul_add_f64s(a, b, c)
+}
+
 impl PartialEq for Isa {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()

@@ -116,6 +116,7 @@ fn checkpoints_that_cannot_be_right() {
             &["--checkpoint-every"],
         );
     }
+    #[cfg(unix)]
     room.fails(
         "train --checkpoint-every 1 -o /dev/null",
         USAGE,

@@ -4,6 +4,8 @@
 //! `|i, p| a[i * stride + p]` reads A as it lies, `|i, p| a[p * stride + i]` reads it transposed.
 //! C is dense and row-major. Shapes are written `[m, n, k]`.
 
+use crate::fused::mul_add;
+
 /// The length of a block of the reduction. It is part of the definition of a result, not a tuning constant.
 pub const KB: usize = 512;
 
@@ -77,7 +79,7 @@ pub fn gemm_chain(
             for first in (0..k).step_by(KB) {
                 let mut block = 0.0_f32;
                 for p in first..k.min(first + KB) {
-                    block = a(i, p).mul_add(b(p, j), block);
+                    block = mul_add(a(i, p), b(p, j), block);
                 }
                 value = Some(value.unwrap_or(0.0) + block);
             }

@@ -17,7 +17,7 @@ use pulp::{Simd, WithSimd};
 use super::loss::loss_backward;
 use super::{Loss, Network, Target};
 use crate::error::{Error, Kind};
-use crate::isa::Isa;
+use crate::isa::{Isa, mul_add};
 use crate::tensor::activation::{Activation, activation_forward};
 use crate::tensor::curve::Curve;
 use crate::tensor::{Matrix, padded};
@@ -89,7 +89,7 @@ impl Network {
                 .map(|unit| {
                     let bias = layer.bias().get(unit).copied().unwrap_or_default();
                     let products = weight.row(unit).iter().zip(&inputs);
-                    products.fold(0.0_f32, |sum, (w, a)| w.mul_add(*a, sum)) + bias
+                    products.fold(0.0_f32, |sum, (w, a)| mul_add(*w, *a, sum)) + bias
                 })
                 .collect();
             let y = Isa::SCALAR.dispatch(Forward {
@@ -196,7 +196,7 @@ fn through(after: &Step, before: &Step) -> Vec<f32> {
         .map(|(input, slope)| {
             let terms = after.d_z.iter().enumerate();
             let d_y = terms.fold(0.0_f32, |sum, (unit, d)| {
-                after.weight.row(unit)[input].mul_add(*d, sum)
+                mul_add(after.weight.row(unit)[input], *d, sum)
             });
             d_y * slope
         })

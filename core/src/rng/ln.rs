@@ -8,6 +8,8 @@
 //! The logarithms of C libraries come close (glibc's is within 0.52 ULP), but which of their results are a last bit off
 //! depends on the library and on whether the CPU has fused multiply-add.
 
+use crate::isa::mul_add_f64;
+
 /// A number as the sum of two f64, the second at most half an ULP of the first.
 #[derive(Clone, Copy)]
 struct Double {
@@ -43,7 +45,7 @@ fn sum(a: f64, b: f64) -> Double {
 /// a b exactly.
 fn product(a: f64, b: f64) -> Double {
     let high = a * b;
-    let low = a.mul_add(b, -high);
+    let low = mul_add_f64(a, b, -high);
     Double { high, low }
 }
 
@@ -57,7 +59,7 @@ impl Double {
 
     fn times(self, other: Self) -> Self {
         let exact = product(self.high, other.high);
-        let cross = self.high.mul_add(other.low, self.low * other.high);
+        let cross = mul_add_f64(self.high, other.low, self.low * other.high);
         quick_sum(exact.high, exact.low + cross)
     }
 
@@ -88,7 +90,7 @@ pub(super) fn ln(x: f64) -> f64 {
     let t = Double::from(m - 1.0).over(sum(m, 1.0));
     let t2 = t.times(t);
     let tail = (LONG..LONG + SHORT).rev().fold(0.0, |sum, i| {
-        t2.high.mul_add(sum, 1.0 / f64::from(2 * i + 1))
+        mul_add_f64(t2.high, sum, 1.0 / f64::from(2 * i + 1))
     });
     let series = (0..LONG).rev().fold(Double::from(tail), |sum, i| {
         let coefficient = Double::from(1.0).over(Double::from(f64::from(2 * i + 1)));

@@ -80,11 +80,12 @@ impl Csv {
 /// # Errors
 /// When it cannot be read, or its content is not as the [module](self) tells.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Csv, Error> {
-    let file = File::open(path).map_err(|cause| Error::io("cannot read", path, &cause))?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+    // Asked before: Windows opens no folder.
+    if path.is_dir() {
         let text = "expected a CSV file, found a folder";
         return Err(Error::new(Kind::Io, text).at(path.display().to_string()));
     }
+    let file = File::open(path).map_err(|cause| Error::io("cannot read", path, &cause))?;
     read_from(file, &path.display().to_string(), options)
 }
 

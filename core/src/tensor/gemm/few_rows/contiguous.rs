@@ -11,7 +11,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::isa::prefetch;
+use crate::isa::{mul_add, prefetch};
 use crate::tensor::LINE;
 use crate::tensor::gemm::blocking::Caches;
 use crate::tensor::gemm::microkernel::{keep, line};
@@ -40,7 +40,7 @@ impl<const PV: usize, const NP: usize> WithSimd for Contiguous<'_, PV, NP> {
 
         let mut turned = [[0.0f32; LINE]; NP];
         for (sum, b) in turned[NP - 1][LINE - head..].iter_mut().zip(before) {
-            *sum = a[0].mul_add(*b, 0.0);
+            *sum = mul_add(a[0], *b, 0.0);
         }
         let mut sum = [[simd.splat_f32s(0.0); PV]; NP];
         for q in 0..NP {
@@ -74,7 +74,7 @@ impl<const PV: usize, const NP: usize> WithSimd for Contiguous<'_, PV, NP> {
         }
         let (most, few) = turned.as_flattened_mut().split_at_mut(NP * LINE - head);
         for (sum, b) in most.iter_mut().zip(&behind[last * NP * LINE..]) {
-            *sum = a[last].mul_add(*b, *sum);
+            *sum = mul_add(a[last], *b, *sum);
         }
         let (of_few, of_most) = c.split_at_mut(head);
         for (c, sums) in [(of_few, few), (of_most, most)] {
