@@ -1,5 +1,3 @@
-use std::fs;
-
 use mlp_core::model_file::{self, Preprocessing, Saved, SavedLayer, TargetMeta, Task};
 use mlp_core::tensor::Matrix;
 use serde_json::Value;
@@ -119,13 +117,13 @@ fn the_curves_and_the_history_appear_with_the_model_or_not_at_all() {
         for (name, device) in [("full", "/dev/full"), ("null", "/dev/null")] {
             std::os::unix::fs::symlink(device, room.path(name)).expect("a link");
         }
-        let before = fs::read_dir(room.path(".")).expect("a folder").count();
+        let before = std::fs::read_dir(room.path(".")).expect("a folder").count();
         let outcome = room.run(&format!("{train} -o full"));
         assert_eq!(outcome.code, Some(FAILED), "{}", outcome.stderr);
         // Nothing belongs beside a device.
         let told = room.ok(&format!("{train} -o null"));
         assert!(told.contains("wrote null\n"), "{told}");
-        let after = fs::read_dir(room.path(".")).expect("a folder").count();
+        let after = std::fs::read_dir(room.path(".")).expect("a folder").count();
         assert_eq!(before, after);
     }
 }
