@@ -5,7 +5,8 @@ use mlp_core::isa::pulp::{self, Simd};
 use mlp_core::optim::{Adam, AdamW, Optimizer, Penalty, RmsProp, Sgd, Step, TINY_MOMENT, Update};
 use mlp_core::rng::Rng;
 use mlp_core::{Isa, Kind};
-use oracle::ulp::{all_same, near};
+use oracle::fused::mul_add;
+use oracle::ulp::{all_same, near, same};
 
 const LEN: usize = 48;
 const STEPS: u64 = 12;
@@ -232,6 +233,48 @@ fn every_instruction_set_and_split_gives_the_same_bits() {
                 assert!(all_same(&got.w, &want.w), "{optimizer:?}, weights");
                 assert!(all_same(&got.m, &want.m), "{optimizer:?}, first moments");
                 assert!(all_same(&got.v, &want.v), "{optimizer:?}, second moments");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_squares_only_what_is_denormal_is_given_up() {
+    let adam = |beta2: f64| (Adam::new(0.01).betas(0.9, beta2).into(), beta2);
+    let rmsprop = |rho: f64| (RmsProp::new(0.01).rho(rho).into(), rho);
+    for (optimizer, keep) in [
+        adam(0.999),
+        adam(0.999_999),
+        adam(0.0),
+        rmsprop(0.99),
+        rmsprop(0.5),
+    ] {
+        let (keep, add) = (keep as f32, (1.0 - keep) as f32);
+        let least = (f64::from(f32::MIN_POSITIVE) / f64::from(add)).sqrt();
+        // 25 below, one each just below and above, the rest above.
+        let of = |i: usize| least * (1.0 + 0.02 * (i as f64 - 24.5)) * [1.0, -1.0][i % 2];
+        let g: Vec<f32> = (0..LEN).map(|i| of(i) as f32).collect();
+        for isa in Isa::available() {
+            for before in [0.0, f32::MIN_POSITIVE, 2.0_f32.powi(-110), 1.0] {
+                let mut state = State::new(&optimizer, vec![1.0; LEN]);
+                let v = |state: &mut State| match optimizer {
+                    Optimizer::RmsProp { .. } => std::mem::take(&mut state.m),
+                    _ => std::mem::take(&mut state.v),
+                };
+                match optimizer {
+                    Optimizer::RmsProp { .. } => state.m.fill(before),
+                    _ => state.v.fill(before),
+                }
+                state.step(isa, optimizer.at_step(1, Penalty::default()), &g);
+                for (i, (v, g)) in v(&mut state).into_iter().zip(&g).enumerate() {
+                    let square = if i < 25 { 0.0 } else { add * g * g };
+                    let next = mul_add(keep, before, square);
+                    let next = if next < f32::MIN_POSITIVE { 0.0 } else { next };
+                    assert!(
+                        same(v, next),
+                        "{optimizer:?}, {before:e}, {g:e}: {v:e} {isa}"
+                    );
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::sweep::{flush, flush_all, mean_square, quotient, sweep0, sweep1, sweep2, vanishing};
+use super::sweep::{MeanSquare, flush, flush_all, quotient, sweep0, sweep1, sweep2};
 use super::{Optimizer, Penalty};
 
 /// The scalars of one step, in f32, ready for a [`Step`].
@@ -149,7 +149,8 @@ fn power(mut x: f64, mut n: u64) -> f64 {
 
 /// One step over equally long slices, a multiple of 16 floats.
 ///
-/// A new m with |m| < 2^-100 and a new v below 2^-126 are stored as 0. Where w, g and the moments are 0 they stay so, so
+/// A new m with |m| < 2^-100 and a new v below 2^-126 are stored as 0, and to v no square is added that is, with its
+/// factor, below 2^-126. Where w, g and the moments are 0 they stay so, so
 /// padding stays padding. Nothing is allocated, and elements do not see each other: any split of the slices gives the same.
 #[derive(Debug)]
 pub struct Step<'a> {
@@ -219,12 +220,8 @@ impl WithSimd for Step<'_> {
                 );
             }
             Rule::RmsProp { lr, keep, add, eps } => {
-                let (minus_lr, keep, add, eps) = (
-                    simd.splat_f32s(-lr),
-                    simd.splat_f32s(keep),
-                    simd.splat_f32s(add),
-                    simd.splat_f32s(eps),
-                );
+                let (minus_lr, eps) = (simd.splat_f32s(-lr), simd.splat_f32s(eps));
+                let mean_square = MeanSquare::new(simd, [keep, add]);
                 sweep1(
                     simd,
                     update,
@@ -233,7 +230,7 @@ impl WithSimd for Step<'_> {
                     m,
                     #[inline(always)]
                     |w, g, v| {
-                        let v = mean_square(simd, v, g, [keep, add]);
+                        let v = mean_square.next(simd, v, g);
                         let q = simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(v), eps));
                         (simd.mul_add_f32s(minus_lr, q, w), v)
                     },
@@ -247,29 +244,67 @@ impl WithSimd for Step<'_> {
                 keep,
                 add,
             } => {
-                let (minus_step, root) = (simd.splat_f32s(-step), simd.splat_f32s(root));
-                let (keep1, keep2) = (simd.splat_f32s(keep.0), simd.splat_f32s(keep.1));
-                let (add1, add2) = (simd.splat_f32s(add.0), simd.splat_f32s(add.1));
-                // Without decay this is a product with 1, which changes no bit and costs nothing beside the root.
-                let (shrink, eps) = (simd.splat_f32s(shrink), simd.splat_f32s(eps));
-                let least = vanishing(simd, keep.1);
-                sweep2(
+                let adam = AdamStep {
                     simd,
-                    update,
-                    w,
-                    g,
-                    (m, v),
-                    #[inline(always)]
-                    |w, g, m, v| {
-                        let m = simd.mul_add_f32s(keep1, m, simd.mul_f32s(add1, g));
-                        let (m, is_zero) = flush_all(simd, m, least);
-                        let v = mean_square(simd, v, g, [keep2, add2]);
-                        let q = quotient(simd, (m, is_zero), v, [root, eps]);
-                        let w = simd.mul_add_f32s(minus_step, q, simd.mul_f32s(shrink, w));
-                        (w, m, v)
-                    },
-                );
+                    shrink: simd.splat_f32s(shrink),
+                    minus_step: simd.splat_f32s(-step),
+                    root: simd.splat_f32s(root),
+                    eps: simd.splat_f32s(eps),
+                    keep: simd.splat_f32s(keep.0),
+                    add: simd.splat_f32s(add.0),
+                    mean_square: MeanSquare::new(simd, [keep.1, add.1]),
+                };
+                // Of an infinite v of which nothing is kept there comes NaN, and so it must of the step: none is skipped.
+                if keep.1 > 0.0 {
+                    adam.sweep::<true>(update, w, g, (m, v));
+                } else {
+                    adam.sweep::<false>(update, w, g, (m, v));
+                }
             }
         }
+    }
+}
+
+/// The scalars of Adam's step, in every lane.
+#[derive(Clone, Copy)]
+struct AdamStep<S: Simd> {
+    simd: S,
+    // Without decay this is 1, and a product with it changes no bit and costs nothing beside the root.
+    shrink: S::f32s,
+    minus_step: S::f32s,
+    root: S::f32s,
+    eps: S::f32s,
+    keep: S::f32s,
+    add: S::f32s,
+    mean_square: MeanSquare<S>,
+}
+
+impl<S: Simd> AdamStep<S> {
+    /// The whole step. With SKIP, root and quotient are spared where a vector of m is zero.
+    #[inline(always)]
+    fn sweep<const SKIP: bool>(
+        self,
+        update: &Update,
+        w: &mut [f32],
+        g: &[f32],
+        moments: (&mut [f32], &mut [f32]),
+    ) {
+        let simd = self.simd;
+        sweep2(
+            simd,
+            update,
+            w,
+            g,
+            moments,
+            #[inline(always)]
+            |w, g, m, v| {
+                let m = simd.mul_add_f32s(self.keep, m, simd.mul_f32s(self.add, g));
+                let (m, is_zero) = flush_all(simd, m);
+                let v = self.mean_square.next(simd, v, g);
+                let q = quotient(simd, (m, SKIP && is_zero), v, [self.root, self.eps]);
+                let w = simd.mul_add_f32s(self.minus_step, q, simd.mul_f32s(self.shrink, w));
+                (w, m, v)
+            },
+        );
     }
 }
