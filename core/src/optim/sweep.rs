@@ -18,9 +18,22 @@ pub(super) fn flush<S: Simd>(simd: S, m: S::f32s) -> S::f32s {
 #[inline(always)]
 pub(super) fn flush_all<S: Simd>(simd: S, m: S::f32s) -> (S::f32s, bool) {
     let stays = simd.greater_than_i32s(pattern(simd, m), before(simd, TINY_MOMENT));
-    let bytes = bytemuck::bytes_of(&stays).iter();
-    let is_zero = bytes.fold(0, |all, byte| all | byte) == 0;
-    (simd.select_f32s(stays, m, simd.splat_f32s(0.0)), is_zero)
+    let m = simd.select_f32s(stays, m, simd.splat_f32s(0.0));
+    (m, is_nowhere::<S>(stays))
+}
+
+/// Whether all of g is zero.
+#[inline(always)]
+pub(super) fn is_zero<S: Simd>(simd: S, g: S::f32s) -> bool {
+    is_nowhere::<S>(simd.greater_than_i32s(pattern(simd, g), simd.splat_i32s(0)))
+}
+
+#[inline(always)]
+fn is_nowhere<S: Simd>(mask: S::m32s) -> bool {
+    bytemuck::bytes_of(&mask)
+        .iter()
+        .fold(0, |all, byte| all | byte)
+        == 0
 }
 
 /// A mean of squares, v = `keep` v + (`add` g) g.
@@ -72,8 +85,16 @@ fn before<S: Simd>(simd: S, x: f32) -> S::i32s {
     simd.splat_i32s(x.to_bits() as i32 - 1)
 }
 
-/// m / (`root` sqrt v + `eps`), or m if all of it is zero: root and quotient take most of a step, and of inputs that are
-/// always zero nothing moves.
+/// Of a v of which nothing is kept, zeros are: an infinite one times nothing would be NaN.
+#[inline(always)]
+pub(super) fn forget(v: &mut [f32], keep: f32) {
+    if keep == 0.0 {
+        v.fill(0.0);
+    }
+}
+
+/// m / (`root` sqrt v + `eps`), or m if all of it is zero, which is the same: root and quotient take most of a step, and of
+/// inputs that are always zero nothing moves. (Not if v could be NaN where m is not: see [`forget`].)
 #[inline(always)]
 pub(super) fn quotient<S: Simd>(
     simd: S,

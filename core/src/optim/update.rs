@@ -2,7 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::sweep::{MeanSquare, flush, flush_all, quotient, sweep0, sweep1, sweep2};
+use super::sweep::{
+    MeanSquare, flush, flush_all, forget, is_zero, quotient, sweep0, sweep1, sweep2,
+};
 use super::{Optimizer, Penalty};
 
 /// The scalars of one step, in f32, ready for a [`Step`].
@@ -220,8 +222,10 @@ impl WithSimd for Step<'_> {
                 );
             }
             Rule::RmsProp { lr, keep, add, eps } => {
+                forget(m, keep);
                 let (minus_lr, eps) = (simd.splat_f32s(-lr), simd.splat_f32s(eps));
                 let mean_square = MeanSquare::new(simd, [keep, add]);
+                let one = simd.splat_f32s(1.0);
                 sweep1(
                     simd,
                     update,
@@ -231,7 +235,7 @@ impl WithSimd for Step<'_> {
                     #[inline(always)]
                     |w, g, v| {
                         let v = mean_square.next(simd, v, g);
-                        let q = simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(v), eps));
+                        let q = quotient(simd, (g, is_zero(simd, g)), v, [one, eps]);
                         (simd.mul_add_f32s(minus_lr, q, w), v)
                     },
                 );
@@ -244,67 +248,29 @@ impl WithSimd for Step<'_> {
                 keep,
                 add,
             } => {
-                let adam = AdamStep {
+                forget(v, keep.1);
+                let (minus_step, root) = (simd.splat_f32s(-step), simd.splat_f32s(root));
+                let (keep1, add1) = (simd.splat_f32s(keep.0), simd.splat_f32s(add.0));
+                let mean_square = MeanSquare::new(simd, [keep.1, add.1]);
+                // Without decay this is a product with 1, which changes no bit and costs nothing beside the root.
+                let (shrink, eps) = (simd.splat_f32s(shrink), simd.splat_f32s(eps));
+                sweep2(
                     simd,
-                    shrink: simd.splat_f32s(shrink),
-                    minus_step: simd.splat_f32s(-step),
-                    root: simd.splat_f32s(root),
-                    eps: simd.splat_f32s(eps),
-                    keep: simd.splat_f32s(keep.0),
-                    add: simd.splat_f32s(add.0),
-                    mean_square: MeanSquare::new(simd, [keep.1, add.1]),
-                };
-                // Of an infinite v of which nothing is kept there comes NaN, and so it must of the step: none is skipped.
-                if keep.1 > 0.0 {
-                    adam.sweep::<true>(update, w, g, (m, v));
-                } else {
-                    adam.sweep::<false>(update, w, g, (m, v));
-                }
+                    update,
+                    w,
+                    g,
+                    (m, v),
+                    #[inline(always)]
+                    |w, g, m, v| {
+                        let m = simd.mul_add_f32s(keep1, m, simd.mul_f32s(add1, g));
+                        let (m, is_zero) = flush_all(simd, m);
+                        let v = mean_square.next(simd, v, g);
+                        let q = quotient(simd, (m, is_zero), v, [root, eps]);
+                        let w = simd.mul_add_f32s(minus_step, q, simd.mul_f32s(shrink, w));
+                        (w, m, v)
+                    },
+                );
             }
         }
-    }
-}
-
-/// The scalars of Adam's step, in every lane.
-#[derive(Clone, Copy)]
-struct AdamStep<S: Simd> {
-    simd: S,
-    // Without decay this is 1, and a product with it changes no bit and costs nothing beside the root.
-    shrink: S::f32s,
-    minus_step: S::f32s,
-    root: S::f32s,
-    eps: S::f32s,
-    keep: S::f32s,
-    add: S::f32s,
-    mean_square: MeanSquare<S>,
-}
-
-impl<S: Simd> AdamStep<S> {
-    /// The whole step. With SKIP, root and quotient are spared where a vector of m is zero.
-    #[inline(always)]
-    fn sweep<const SKIP: bool>(
-        self,
-        update: &Update,
-        w: &mut [f32],
-        g: &[f32],
-        moments: (&mut [f32], &mut [f32]),
-    ) {
-        let simd = self.simd;
-        sweep2(
-            simd,
-            update,
-            w,
-            g,
-            moments,
-            #[inline(always)]
-            |w, g, m, v| {
-                let m = simd.mul_add_f32s(self.keep, m, simd.mul_f32s(self.add, g));
-                let (m, is_zero) = flush_all(simd, m);
-                let v = self.mean_square.next(simd, v, g);
-                let q = quotient(simd, (m, SKIP && is_zero), v, [self.root, self.eps]);
-                let w = simd.mul_add_f32s(self.minus_step, q, simd.mul_f32s(self.shrink, w));
-                (w, m, v)
-            },
-        );
     }
 }
