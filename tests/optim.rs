@@ -247,33 +247,43 @@ fn of_squares_only_what_is_denormal_is_given_up() {
         adam(0.999_999),
         adam(0.0),
         rmsprop(0.99),
-        rmsprop(0.5),
+        rmsprop(0.0),
     ] {
         let (keep, add) = (keep as f32, (1.0 - keep) as f32);
         let least = (f64::from(f32::MIN_POSITIVE) / f64::from(add)).sqrt();
-        // 25 below, one each just below and above, the rest above.
+        // A line of zeros and a lone one, then from below that to above it.
         let of = |i: usize| least * (1.0 + 0.02 * (i as f64 - 24.5)) * [1.0, -1.0][i % 2];
-        let g: Vec<f32> = (0..LEN).map(|i| of(i) as f32).collect();
+        let is_zero = |i: usize| i < 16 || i == 40;
+        let g: Vec<f32> = (0..LEN)
+            .map(|i| if is_zero(i) { 0.0 } else { of(i) as f32 })
+            .collect();
         for isa in Isa::available() {
-            for before in [0.0, f32::MIN_POSITIVE, 2.0_f32.powi(-110), 1.0] {
+            for old in [0.0, f32::MIN_POSITIVE, 1e-33, 1.0, f32::INFINITY] {
                 let mut state = State::new(&optimizer, vec![1.0; LEN]);
-                let v = |state: &mut State| match optimizer {
-                    Optimizer::RmsProp { .. } => std::mem::take(&mut state.m),
-                    _ => std::mem::take(&mut state.v),
+                let is_rmsprop = matches!(optimizer, Optimizer::RmsProp { .. });
+                let v = |state: &mut State| {
+                    std::mem::take(if is_rmsprop {
+                        &mut state.m
+                    } else {
+                        &mut state.v
+                    })
                 };
-                match optimizer {
-                    Optimizer::RmsProp { .. } => state.m.fill(before),
-                    _ => state.v.fill(before),
-                }
+                let start = vec![old; v(&mut state).len()];
+                *(if is_rmsprop {
+                    &mut state.m
+                } else {
+                    &mut state.v
+                }) = start;
                 state.step(isa, optimizer.at_step(1, Penalty::default()), &g);
                 for (i, (v, g)) in v(&mut state).into_iter().zip(&g).enumerate() {
+                    let what = format!("{optimizer:?}, {old:e}, {g:e}, {isa}");
                     let square = if i < 25 { 0.0 } else { add * g * g };
-                    let next = mul_add(keep, before, square);
+                    // Nothing of what is not kept, be it infinite.
+                    let next = mul_add(keep, if keep > 0.0 { old } else { 0.0 }, square);
                     let next = if next < f32::MIN_POSITIVE { 0.0 } else { next };
-                    assert!(
-                        same(v, next),
-                        "{optimizer:?}, {before:e}, {g:e}: {v:e} {isa}"
-                    );
+                    assert!(same(v, next), "{v:e}, not {next:e}: {what}");
+                    let w = state.w[i];
+                    assert!(w.is_finite() && (*g != 0.0 || w == 1.0), "{w}: {what}");
                 }
             }
         }
