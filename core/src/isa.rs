@@ -149,8 +149,8 @@ pub fn prefetch<T>(data: &[T]) {
     let _ = data;
 }
 
-/// a b + c, rounded once, for numbers outside of any kernel. (By pulp: the standard library leaves it to the system's, and
-/// that of `MinGW` rounds twice.)
+/// a b + c, rounded once, for numbers outside of any kernel. (By pulp: the standard library leaves it to the
+/// system, and on `MinGW` it is rounded twice.)
 #[inline(always)]
 pub fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     pulp::Scalar.mul_add_f32s(a, b, c)
