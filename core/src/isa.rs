@@ -149,7 +149,7 @@ pub fn prefetch<T>(data: &[T]) {
     let _ = data;
 }
 
-/// a b + c, rounded once, for numbers outside of any kernel. (By pulp: the standard library leaves it to the
+/// a b + c, rounded once, of numbers that are in no vector. (By pulp: the standard library leaves it to the
 /// system, and on `MinGW` it is rounded twice.)
 #[inline(always)]
 pub fn mul_add(a: f32, b: f32, c: f32) -> f32 {

@@ -5,6 +5,14 @@ use oracle::ulp::same;
 
 use super::{LEN, State, optimizers};
 
+/// The mean of squares, which `rmsprop` keeps in m's place.
+fn squares<'s>(optimizer: &Optimizer, state: &'s mut State) -> &'s mut [f32] {
+    match optimizer {
+        Optimizer::RmsProp { .. } => &mut state.m,
+        _ => &mut state.v,
+    }
+}
+
 #[test]
 fn of_squares_only_what_is_denormal_is_given_up() {
     let adam = |beta2: f64| (Adam::new(0.01).betas(0.9, beta2).into(), beta2);
@@ -27,30 +35,19 @@ fn of_squares_only_what_is_denormal_is_given_up() {
         for isa in Isa::available() {
             for old in [0.0, f32::MIN_POSITIVE, 1e-33, 1.0, f32::INFINITY] {
                 let mut state = State::new(&optimizer, vec![1.0; LEN]);
-                let is_rmsprop = matches!(optimizer, Optimizer::RmsProp { .. });
-                let v = |state: &mut State| {
-                    std::mem::take(if is_rmsprop {
-                        &mut state.m
-                    } else {
-                        &mut state.v
-                    })
-                };
-                let start = vec![old; v(&mut state).len()];
-                *(if is_rmsprop {
-                    &mut state.m
-                } else {
-                    &mut state.v
-                }) = start;
+                squares(&optimizer, &mut state).fill(old);
                 state.step(isa, optimizer.at_step(1, Penalty::default()), &g);
-                for (i, (v, g)) in v(&mut state).into_iter().zip(&g).enumerate() {
+                for (i, (v, g)) in squares(&optimizer, &mut state).iter().zip(&g).enumerate() {
                     let what = format!("{optimizer:?}, {old:e}, {g:e}, {isa}");
                     let square = if i < 25 { 0.0 } else { add * g * g };
                     // Nothing of what is not kept, be it infinite.
                     let next = mul_add(keep, if keep > 0.0 { old } else { 0.0 }, square);
                     let next = if next < f32::MIN_POSITIVE { 0.0 } else { next };
-                    assert!(same(v, next), "{v:e}, not {next:e}: {what}");
-                    let w = state.w[i];
-                    assert!(w.is_finite() && (*g != 0.0 || w == 1.0), "{w}: {what}");
+                    assert!(same(*v, next), "{v:e}, not {next:e}: {what}");
+                }
+                for (w, g) in state.w.iter().zip(&g) {
+                    let is_right = w.is_finite() && (*g != 0.0 || *w == 1.0);
+                    assert!(is_right, "{optimizer:?}, {old:e}, {g:e}, {isa}: {w}");
                 }
             }
         }
