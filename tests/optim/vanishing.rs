@@ -1,5 +1,5 @@
 use mlp_core::Isa;
-use mlp_core::optim::{Adam, Optimizer, Penalty, RmsProp, TINY_MOMENT};
+use mlp_core::optim::{Adam, Optimizer, Penalty, RmsProp, TINY};
 use oracle::fused::mul_add;
 use oracle::ulp::same;
 
@@ -65,11 +65,7 @@ fn vanishing_moments_become_zero_and_never_denormal() {
                 let g = if t == 1 { &first } else { &none };
                 state.step(isa, optimizer.at_step(t, Penalty::default()), g);
                 let is_rmsprop = matches!(optimizer, Optimizer::RmsProp { .. });
-                let least_m = if is_rmsprop {
-                    f32::MIN_POSITIVE
-                } else {
-                    TINY_MOMENT
-                };
+                let least_m = if is_rmsprop { f32::MIN_POSITIVE } else { TINY };
                 assert!(
                     state.m.iter().all(|&m| m == 0.0 || m.abs() >= least_m),
                     "{optimizer:?}, first moments, step {t}, {isa}"
@@ -86,6 +82,32 @@ fn vanishing_moments_become_zero_and_never_denormal() {
             // 0.9^3000 is far below any float: nothing is left, where nothing holds it up.
             if !matches!(optimizer, Optimizer::RmsProp { rho: 0.99.., .. }) {
                 assert!(state.m.iter().all(|&m| m == 0.0), "{optimizer:?}, {isa}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_that_a_penalty_takes_away_are_never_denormal() {
+    let penalty = Penalty { l1: 0.0, l2: 1.0 };
+    for optimizer in optimizers() {
+        for isa in Isa::available() {
+            let start: Vec<f32> = (0..LEN).map(|i| 0.1_f32.powi(i as i32 / 2)).collect();
+            let mut state = State::new(&optimizer, start.clone());
+            let none = vec![0.0; LEN];
+            for t in 1..=2000 {
+                state.step(isa, optimizer.at_step(t, penalty), &none);
+                for (w, first) in state.w.iter().zip(&start) {
+                    assert!(w.is_normal(), "{w:e}: {optimizer:?}, step {t}, {isa}");
+                    // The steps of the others are as long as the learning rate at first, however small the gradient.
+                    if matches!(optimizer, Optimizer::Sgd { .. }) {
+                        let least = first.min(TINY);
+                        assert!(*w >= 0.89 * least, "{w:e}: step {t}, {isa}");
+                    }
+                }
+            }
+            if matches!(optimizer, Optimizer::Sgd { .. }) {
+                assert!(state.w.iter().all(|&w| w < TINY), "{:?}, {isa}", state.w);
             }
         }
     }

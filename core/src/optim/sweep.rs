@@ -4,22 +4,23 @@ use pulp::{Simd, bytemuck};
 
 use super::Update;
 
-/// First moments smaller than this, 2^-100, are stored as zero: a hundred steps of decay from there would be denormal.
-pub const TINY_MOMENT: f32 = f32::from_bits((127 - 100) << 23);
+/// First moments smaller than this, 2^-100, are stored as zero: a hundred steps of decay from there would be denormal. Weights
+/// smaller than this have no penalty, for the same reason.
+pub const TINY: f32 = f32::from_bits((127 - 100) << 23);
 
-/// m, or 0 where |m| < 2^-100; NaN stays. By the patterns, which are in the order of the numbers with NaN on top: of floats
+/// x, or 0 where |x| < 2^-100; NaN stays. By the patterns, which are in the order of the numbers with NaN on top: of floats
 /// that would be a comparison for what goes, to be turned round by an instruction that Adam can feel.
 #[inline(always)]
-pub(super) fn flush<S: Simd>(simd: S, m: S::f32s) -> S::f32s {
-    flush_all(simd, m).0
+pub(super) fn flush<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    flush_all(simd, x).0
 }
 
-/// The same, and whether all of m is zero then.
+/// The same, and whether all of x is zero then.
 #[inline(always)]
-pub(super) fn flush_all<S: Simd>(simd: S, m: S::f32s) -> (S::f32s, bool) {
-    let stays = simd.greater_than_i32s(pattern(simd, m), before(simd, TINY_MOMENT));
-    let m = simd.select_f32s(stays, m, simd.splat_f32s(0.0));
-    (m, is_nowhere::<S>(stays))
+pub(super) fn flush_all<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, bool) {
+    let stays = simd.greater_than_i32s(pattern(simd, x), before(simd, TINY));
+    let x = simd.select_f32s(stays, x, simd.splat_f32s(0.0));
+    (x, is_nowhere::<S>(stays))
 }
 
 /// Whether all of g is zero.
@@ -110,7 +111,8 @@ pub(super) fn quotient<S: Simd>(
     }
 }
 
-/// The gradient of loss and penalty: scale g + l2 w + l1 sign(w).
+/// The gradient of loss and penalty: scale g + l2 w + l1 sign(w), with 0 for w where |w| < 2^-100. Weights of inputs that are
+/// always zero would shrink until they are denormal.
 #[derive(Clone, Copy)]
 struct Gradient<S: Simd> {
     simd: S,
@@ -140,6 +142,7 @@ impl<S: Simd> Gradient<S> {
         if !self.penalised {
             return g;
         }
+        let w = flush(simd, w);
         let zero = simd.splat_f32s(0.0);
         let sign = simd.select_f32s(simd.less_than_f32s(w, zero), simd.neg_f32s(self.l1), zero);
         let sign = simd.select_f32s(simd.greater_than_f32s(w, zero), self.l1, sign);
