@@ -12,6 +12,7 @@ use pulp::{Simd, WithSimd};
 use super::blocking::KB;
 use super::macrokernel::{Sink, groups, overlap, tiles};
 use super::microkernel;
+use crate::isa::apart;
 use crate::tensor::LINE;
 
 /// Columns of A in one strip of the weight gradient.
@@ -53,6 +54,79 @@ impl<K: Sink> WithSimd for ColumnsByPanels<'_, K> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            pieces,
+            columns,
+            panels,
+            packed,
+            mut sink,
+        } = self;
+        let k = pieces.iter().map(|piece| piece.len).sum::<usize>();
+        // The last row of a view may end with its last column: only packing gives it a whole stride.
+        let whole = |piece: &Rows<'_>| piece.a.len() >= piece.len * piece.stride;
+        let pays = panels >= PANELS_TO_PACK_FOR || !pieces.iter().all(whole);
+        let packed = (pays && packed.len() >= k * GROUP).then_some(packed);
+        let mut tiles = Tiles {
+            pieces,
+            k,
+            packed,
+            group: 0,
+            width: 0,
+            j: 0,
+            add: false,
+            strips: [[[0.0; LINE]; GROUP]; MOST_PANELS],
+            panels: 0,
+        };
+        for group in columns.clone().step_by(GROUP) {
+            let width = GROUP.min(columns.end - group);
+            (tiles.group, tiles.width) = (group, width);
+            for (j, size) in groups(panels, panels_at_once::<S>()) {
+                (tiles.j, tiles.panels) = (j, size);
+                for (q, strip) in tiles.strips.iter_mut().take(size).enumerate() {
+                    tiles.add = sink.begin(group, j + q, &mut strip[..width]);
+                }
+                // Apart: the same for all sinks.
+                apart(simd, &mut tiles);
+                for (q, strip) in tiles.strips.iter_mut().take(size).enumerate() {
+                    sink.take(simd, group, j + q, &mut strip[..width]);
+                }
+            }
+        }
+    }
+}
+
+/// Panels that a tile has, at most.
+const MOST_PANELS: usize = 2;
+
+/// And with those vectors.
+#[inline(always)]
+fn panels_at_once<S: Simd>() -> usize {
+    if S::F32_LANES == 16 { MOST_PANELS } else { 1 }
+}
+
+/// The strips of a group of columns of A and of some panels.
+struct Tiles<'a> {
+    pieces: &'a [Rows<'a>],
+    /// Steps of the reduction.
+    k: usize,
+    /// Room for the group, if it is packed.
+    packed: Option<&'a mut [f32]>,
+    /// The first column of the group, and how many there are.
+    group: usize,
+    width: usize,
+    /// The first panel, and how many there are.
+    j: usize,
+    panels: usize,
+    /// Whether the tiles are added to what the strips hold.
+    add: bool,
+    strips: [[[f32; LINE]; GROUP]; MOST_PANELS],
+}
+
+impl WithSimd for &mut Tiles<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
         // MR, NP: 24 accumulators of 32 registers, or 12 of 16, MR dividing GROUP.
         match S::F32_LANES {
             16 => self.run::<S, 1, 12, 2>(simd),
@@ -63,84 +137,43 @@ impl<K: Sink> WithSimd for ColumnsByPanels<'_, K> {
     }
 }
 
-/// The finished strips of some panels.
-type Strips<const NP: usize> = [[[f32; LINE]; GROUP]; NP];
-
-/// Where in C a tile of the weight gradient lies, and how it is computed.
-#[derive(Clone, Copy)]
-struct Place {
-    /// The first column of the group, and how far into it the tile begins.
-    group: usize,
-    i: usize,
-    /// The first panel.
-    j: usize,
-    /// Steps of the reduction.
-    k: usize,
-    /// Whether the group is packed.
-    packed: bool,
-    /// Whether the tile is added to what the strips hold.
-    add: bool,
-}
-
-impl<K: Sink> ColumnsByPanels<'_, K> {
+impl Tiles<'_> {
     #[inline(always)]
-    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize>(mut self, simd: S) {
-        let k = self.pieces.iter().map(|piece| piece.len).sum::<usize>();
-        // The last row of a view may end with its last column: only packing gives it a whole stride.
-        let whole = |piece: &Rows<'_>| piece.a.len() >= piece.len * piece.stride;
-        let pays = self.panels >= PANELS_TO_PACK_FOR || !self.pieces.iter().all(whole);
-        let packed = pays && self.packed.len() >= k * GROUP;
-        let mut strips: Strips<NP> = [[[0.0; LINE]; GROUP]; NP];
-        for group in self.columns.clone().step_by(GROUP) {
-            let width = GROUP.min(self.columns.end - group);
-            if packed {
-                for (i, rows) in tiles(width, MR) {
-                    self.pack::<MR>(group + i, rows, i * k);
-                }
+    fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize>(&mut self, simd: S) {
+        if self.j == 0 {
+            for (i, rows) in tiles(self.width, MR) {
+                self.pack::<MR>(i, rows);
             }
-            for (j, size) in groups(self.panels, NP) {
-                let mut at = Place {
-                    group,
-                    i: 0,
-                    j,
-                    k,
-                    packed,
-                    add: false,
-                };
-                for (q, strip) in strips.iter_mut().take(size).enumerate() {
-                    at.add = self.sink.begin(group, j + q, &mut strip[..width]);
-                }
-                for (i, rows) in tiles(width, MR) {
-                    at.i = i;
-                    if size < NP {
-                        self.tiles_of::<S, PV, MR, 1, NP>(simd, at, rows, &mut strips);
-                    } else {
-                        self.tiles_of::<S, PV, MR, NP, NP>(simd, at, rows, &mut strips);
-                    }
-                }
-                for (q, strip) in strips.iter_mut().take(size).enumerate() {
-                    self.sink.take(simd, group, j + q, &mut strip[..width]);
-                }
+        }
+        for (i, rows) in tiles(self.width, MR) {
+            if self.panels < NP {
+                self.tiles_of::<S, PV, MR, 1>(simd, i, rows);
+            } else {
+                self.tiles_of::<S, PV, MR, NP>(simd, i, rows);
             }
         }
     }
 
-    /// Brings the columns of A of a tile together, from there on in the room.
+    /// Brings the columns of A of a tile together, if they are to be.
     #[inline(always)]
-    fn pack<const MR: usize>(&mut self, first: usize, rows: usize, at: usize) {
+    fn pack<const MR: usize>(&mut self, i: usize, rows: usize) {
         if rows == MR {
-            self.pack_tile::<MR>(first, at);
+            self.pack_tile::<MR>(i);
         } else if const { MR > 4 } && rows == 4 {
-            self.pack_tile::<4>(first, at);
+            self.pack_tile::<4>(i);
         } else if const { MR > 1 } {
-            self.pack_tile::<1>(first, at);
+            self.pack_tile::<1>(i);
         }
     }
 
     /// The same of just as many columns.
     #[inline(always)]
-    fn pack_tile<const MR: usize>(&mut self, first: usize, at: usize) {
-        let mut packed = self.packed[at..].as_chunks_mut::<MR>().0.iter_mut();
+    fn pack_tile<const MR: usize>(&mut self, i: usize) {
+        let first = self.group + i;
+        let Some(packed) = &mut self.packed else {
+            return;
+        };
+        let mut packed = packed[i * self.k..].as_chunks_mut::<MR>().0.iter_mut();
         for piece in self.pieces {
             let rows = piece.a.chunks(piece.stride).take(piece.len);
             for (row, packed) in rows.zip(&mut packed) {
@@ -149,55 +182,54 @@ impl<K: Sink> ColumnsByPanels<'_, K> {
         }
     }
 
-    /// The tile of so many rows.
+    /// The tile of so many rows, from row i of the group.
     #[inline(always)]
-    fn tiles_of<S: Simd, const PV: usize, const MR: usize, const NP: usize, const ALL: usize>(
-        &self,
+    fn tiles_of<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
+        &mut self,
         simd: S,
-        at: Place,
+        i: usize,
         rows: usize,
-        strips: &mut Strips<ALL>,
     ) {
         if rows == MR {
-            self.tile::<S, PV, MR, NP, ALL>(simd, at, strips);
+            self.tile::<S, PV, MR, NP>(simd, i);
         } else if const { MR > 4 } && rows == 4 {
-            self.tile::<S, PV, 4, NP, ALL>(simd, at, strips);
+            self.tile::<S, PV, 4, NP>(simd, i);
         } else if const { MR > 1 } {
-            self.tile::<S, PV, 1, NP, ALL>(simd, at, strips);
+            self.tile::<S, PV, 1, NP>(simd, i);
         }
     }
 
     /// MR columns of A by NP panels, over all k steps.
     #[inline(always)]
-    fn tile<S: Simd, const PV: usize, const MR: usize, const NP: usize, const ALL: usize>(
-        &self,
+    fn tile<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
+        &mut self,
         simd: S,
-        at: Place,
-        strips: &mut Strips<ALL>,
+        i: usize,
     ) {
-        for pc in (0..at.k).step_by(KB) {
+        for pc in (0..self.k).step_by(KB) {
             let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
             let mut start = 0;
             for piece in self.pieces {
                 if let Some((from, to)) = overlap(start, piece.len, pc, pc + KB) {
-                    let lines = &piece.lines[at.j * piece.len + from..];
+                    let lines = &piece.lines[self.j * piece.len + from..];
                     let panels: [_; NP] = microkernel::strided(lines, piece.len, to - from);
-                    if at.packed {
-                        let a = self.packed[at.i * at.k..].as_chunks().0;
+                    if let Some(packed) = &self.packed {
+                        let a = packed[i * self.k..].as_chunks().0;
                         let a = &a[start + from..start + to];
                         microkernel::packed_columns(simd, a, panels, &mut acc);
                     } else {
                         let a = &piece.a[from * piece.stride..];
-                        let first = at.group + at.i;
+                        let first = self.group + i;
                         microkernel::columns(simd, a, piece.stride, first, panels, &mut acc);
                     }
                 }
                 start += piece.len;
             }
+            let strips = &mut self.strips;
             for q in 0..NP {
-                let strip = &mut strips[q][at.i..][..MR];
-                for i in 0..MR {
-                    microkernel::store(simd, acc[i][q], &mut strip[i], at.add || pc > 0);
+                let strip = &mut strips[q][i..][..MR];
+                for r in 0..MR {
+                    microkernel::store(simd, acc[r][q], &mut strip[r], self.add || pc > 0);
                 }
             }
         }
