@@ -5,7 +5,7 @@ mod row_loss;
 
 use mlp_core::Isa;
 use mlp_core::isa::pulp::{self, Simd, WithSimd};
-use mlp_core::nn::loss::{Loss, RowLoss, class_losses_backward};
+use mlp_core::nn::loss::{Loss, RowLoss, class_losses_backward, single_losses_backward};
 use mlp_core::nn::target::Target;
 use mlp_core::rng::Rng;
 use mlp_core::tensor::activation::{Activation, activation_forward};
@@ -290,6 +290,111 @@ fn several_rows_give_the_bits_of_each() {
                     assert!(same(got.loss, want.loss), "{place}");
                     assert_eq!(got.correct, want.correct, "{place}");
                     assert!(all_same(&d[row], &want_d), "{place}");
+                }
+            }
+        }
+    }
+}
+
+/// Several rows of one output at once: their z, and what is wanted of them.
+struct Singles<'a> {
+    way: (Loss, Activation),
+    z: &'a [f32],
+    targets: &'a [Target<'a>],
+}
+
+impl WithSimd for Singles<'_> {
+    type Output = (Vec<RowLoss>, Vec<[f32; LINE]>);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let (loss, act) = self.way;
+        let line = |&z: &f32| {
+            let mut line = [0.0; LINE];
+            line[0] = z;
+            line
+        };
+        let z: Vec<_> = self.z.iter().map(line).collect();
+        let mut lines = z.clone();
+        if !loss.from_logits() {
+            for line in &mut lines {
+                activation_forward(simd, act, line, 1);
+            }
+        }
+        let kept = if act.needs_preactivation() {
+            &z[..]
+        } else {
+            &[]
+        };
+        let nothing = RowLoss {
+            loss: f32::NAN,
+            correct: false,
+        };
+        let mut results = vec![nothing; lines.len()];
+        let target = |row: usize| self.targets[row];
+        single_losses_backward(simd, self.way, &mut lines, kept, target, &mut results);
+        (results, lines)
+    }
+}
+
+#[test]
+fn several_rows_of_one_output_give_the_bits_of_each() {
+    let mut rng = Rng::new(14);
+    let odd = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e38];
+    for way in pairs() {
+        if way.1 == Activation::Softmax {
+            continue;
+        }
+        for rows in [1, 4, 15, 16, 17, 37] {
+            let z: Vec<f32> = (0..rows)
+                .map(|row| match row % 7 {
+                    6 => odd[row % odd.len()],
+                    _ => logits(&mut rng, 1, [1.0, 20.0][row % 2])[0],
+                })
+                .collect();
+            let values: Vec<f32> = z
+                .iter()
+                .enumerate()
+                .map(|(row, z)| if row % 4 == 3 { *z } else { 0.7 * z + 0.1 })
+                .collect();
+            for are_classes in [false, true] {
+                let targets: Vec<_> = (0..rows)
+                    .map(|row| {
+                        if are_classes {
+                            Target::Class(u32::from(row % 3 == 0))
+                        } else {
+                            Target::Values(&values[row..=row])
+                        }
+                    })
+                    .collect();
+                let op = || Singles {
+                    way,
+                    z: &z,
+                    targets: &targets,
+                };
+                let mut runs: Vec<_> = Isa::available()
+                    .into_iter()
+                    .map(|isa| isa.dispatch(op()))
+                    .collect();
+                runs.push(pulp::Scalar512b.vectorize(op()));
+                for (row, (&z, &target)) in z.iter().zip(&targets).enumerate() {
+                    let mut line = [0.0; LINE];
+                    line[0] = z;
+                    let (want, want_d) = Isa::SCALAR.dispatch(Run {
+                        loss: way.0,
+                        act: way.1,
+                        z: &line,
+                        cols: 1,
+                        target,
+                        train: true,
+                    });
+                    for (results, d) in &runs {
+                        let got = results[row];
+                        let place = format!("row {row} of {rows}, {way:?}, {target:?}: {z:?}");
+                        assert!(same(got.loss, want.loss), "{place}");
+                        assert_eq!(got.correct, want.correct, "{place}");
+                        assert!(all_same(&d[row], &want_d), "{place}");
+                    }
                 }
             }
         }

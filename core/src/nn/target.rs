@@ -10,7 +10,7 @@ use crate::tensor::reduce::{Lanes, fill_padding, lines_mut, tree_sum};
 pub enum Target<'a> {
     /// A class: y is 1 at that output and 0 at the others; of a single output, y is the class itself, 0 or 1.
     Class(u32),
-    /// The values y of all outputs, and possibly padding after them, which is not looked at.
+    /// The values y of all outputs, and possibly zeros after them.
     Values(&'a [f32]),
 }
 
@@ -27,11 +27,11 @@ impl Target<'_> {
                 }
             }
             Self::Values(values) => {
-                let here = &values[i * LINE..cols.min((i + 1) * LINE)];
-                // A whole line is one copy of known length.
-                match here.first_chunk::<LINE>() {
+                let values = &values[i * LINE..];
+                // A whole line is one copy of known length, and no call.
+                match values.first_chunk::<LINE>() {
                     Some(whole) => line = *whole,
-                    None => line[..here.len()].copy_from_slice(here),
+                    None => line[..values.len()].copy_from_slice(values),
                 }
             }
         }
@@ -86,7 +86,8 @@ fn holds_for_all(xs: &[f32], condition: impl Fn(f32) -> bool) -> bool {
         && rest.iter().all(|&x| condition(x))
 }
 
-/// Replaces every vector x of the row by the first of f(x, y), y being the targets; gives the sum of the second.
+/// Replaces every vector x of the row by the first of f(x, y), y being the targets; gives the sums of the second, lane by
+/// lane.
 #[inline(always)]
 pub(super) fn sum_over<S: Simd>(
     simd: S,
@@ -94,7 +95,7 @@ pub(super) fn sum_over<S: Simd>(
     cols: usize,
     target: Target<'_>,
     f: impl Fn(S::f32s, S::f32s) -> (S::f32s, S::f32s),
-) -> f32 {
+) -> Lanes {
     let mut lanes: Lanes = [0.0; LINE];
     for (i, line) in lines_mut(row).iter_mut().enumerate() {
         let targets = target.line(i, cols);
@@ -107,7 +108,7 @@ pub(super) fn sum_over<S: Simd>(
         }
     }
     fill_padding(simd, row, cols, 0.0);
-    tree_sum(lanes)
+    lanes
 }
 
 /// Replaces every vector x of the row by f(x, y), y being the targets.

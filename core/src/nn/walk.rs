@@ -81,6 +81,11 @@ impl Network {
     /// When the row or the target does not fit, or the loss does not go with the last activation.
     pub fn walk(&self, row: &[f32], target: Target<'_>, loss: Loss) -> Result<Walk, Error> {
         self.check_walk(row, target, loss)?;
+        let target = match target {
+            // What is behind them is of no account.
+            Target::Values(values) => Target::Values(&values[..self.outputs()]),
+            Target::Class(_) => target,
+        };
         let mut layers = Vec::with_capacity(self.layers.len());
         let mut inputs = row.to_vec();
         for layer in &self.layers {

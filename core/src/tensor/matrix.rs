@@ -139,6 +139,14 @@ impl Matrix {
         &self.data[r * padded(self.cols)..][..self.cols]
     }
 
+    /// One row and the zeros after it, in whole lines.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn padded_row(&self, r: usize) -> &[f32] {
+        assert!(r < self.rows, "row {r} of a matrix of {} rows", self.rows);
+        &self.data[r * padded(self.cols)..][..padded(self.cols)]
+    }
+
     /// One row, to write.
     ///
     /// # Panics

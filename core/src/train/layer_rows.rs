@@ -8,8 +8,8 @@ use super::forward::Forward;
 use super::mask::Mask;
 use super::skipped::{Skipped, skips};
 use crate::dataset::Targets;
-use crate::isa::Isa;
-use crate::nn::loss::{class_losses_backward, loss_backward, loss_forward};
+use crate::isa::{Isa, prefetch};
+use crate::nn::loss::{class_losses_backward, loss_backward, loss_forward, single_losses_backward};
 use crate::nn::{Layer, Loss, Network, RowLoss, Target};
 use crate::tensor::activation::{Activation, activation_backward};
 use crate::tensor::gemm::{Epilogue, Segment};
@@ -171,7 +171,18 @@ impl LayerRows {
 fn target(targets: &Targets, i: usize) -> Target<'_> {
     match targets {
         Targets::Classes { labels, .. } => Target::Class(labels[i]),
-        Targets::Values { values, .. } => Target::Values(values.row(i)),
+        Targets::Values { values, .. } => Target::Values(values.padded_row(i)),
+    }
+}
+
+/// How many rows before its turn a target is asked for.
+const AHEAD: usize = 8;
+
+/// Has the cache fetch the values for row `i` of the data, which are far from those of others.
+#[inline(always)]
+fn fetch(targets: &Targets, i: usize) {
+    if let Targets::Values { values, .. } = targets {
+        prefetch(values.row(i));
     }
 }
 
@@ -200,27 +211,45 @@ impl WithSimd for OutputDelta<'_> {
         } = self;
         let (n, width) = (layer.outputs, padded(layer.outputs));
         let kept = layer.activation.needs_preactivation();
+        // Of one line, all rows lie side by side: a copy of each is a call.
+        let at_once = layer.stride == LINE;
+        if at_once {
+            let all = ..rows * LINE;
+            layer.delta[all].copy_from_slice(&layer.output[all]);
+        }
         // Fewer than four rows are not worth the room for sixteen.
         if let (Loss::CrossEntropy, None, LINE, Targets::Classes { labels, .. }, 4..) =
             (loss, reported, layer.stride, targets, rows)
         {
-            let all = ..rows * LINE;
-            layer.delta[all].copy_from_slice(&layer.output[all]);
-            let lines = layer.delta[all].as_chunks_mut().0;
+            let lines = layer.delta[..rows * LINE].as_chunks_mut().0;
             let class = |r| labels[indices[r] as usize];
             return class_losses_backward(simd, lines, n, class, &mut results[..rows]);
         }
-        for (r, (&index, result)) in indices.iter().zip(results).enumerate() {
+        let target = |r: usize| {
+            if let Some(&next) = indices.get(r + AHEAD) {
+                fetch(targets, next as usize);
+            }
+            target(targets, indices[r] as usize)
+        };
+        if let (1, None, 4..) = (n, reported, rows) {
+            let way = (loss, layer.activation);
+            let lines = layer.delta[..rows * LINE].as_chunks_mut().0;
+            let kept = layer.preactivation.as_chunks().0;
+            let results = &mut results[..rows];
+            return single_losses_backward(simd, way, lines, kept, target, results);
+        }
+        for (r, result) in results[..rows].iter_mut().enumerate() {
             let at = r * layer.stride..r * layer.stride + width;
-            let target = target(targets, index as usize);
-            layer.delta[at.clone()].copy_from_slice(&layer.output[at.clone()]);
+            if !at_once {
+                layer.delta[at.clone()].copy_from_slice(&layer.output[at.clone()]);
+            }
             let saved = if kept {
                 &mut layer.preactivation
             } else {
                 &mut layer.output
             };
             let (row, saved) = (&mut layer.delta[at.clone()], &mut saved[at]);
-            let trained = loss_backward(simd, loss, layer.activation, row, n, target, saved);
+            let trained = loss_backward(simd, loss, layer.activation, row, n, target(r), saved);
             if reported.is_none() {
                 *result = trained;
             }

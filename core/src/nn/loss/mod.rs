@@ -24,11 +24,12 @@
 //! Rows are whole lines, padded with zeros on the way in and out. Sums run in the order of `tensor::reduce`.
 //! References: Huber 1964; Bishop 2006, sections 4.3.6 and 5.2 (canonical links).
 //!
-//! A loss is added here and nowhere else: a variant, a name, a line in `name`, `parse`, `check`, and the two
+//! A loss is added here and nowhere else: a variant, a name, a line in `name`, `parse`, `check`, and the
 //! `match`es in `row.rs`.
 
 mod class_rows;
 mod row;
+mod single_rows;
 
 use crate::choice;
 use crate::error::{Error, Kind};
@@ -36,6 +37,7 @@ use crate::tensor::activation::Activation;
 
 pub use class_rows::class_losses_backward;
 pub use row::{loss_backward, loss_forward};
+pub use single_rows::single_losses_backward;
 
 /// What training makes small.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use super::{Loss, RowLoss};
 use crate::isa::apart;
 use crate::tensor::activation::{Activation, activation_backward};
 use crate::tensor::math::{log, sigmoid_log1p};
-use crate::tensor::reduce::{Lanes, fill_padding, max16};
+use crate::tensor::reduce::{Lanes, fill_padding, max16, tree_sum};
 use crate::tensor::softmax::{scale, softmax_exp};
 use crate::tensor::{LINE, padded};
 
@@ -52,14 +52,68 @@ impl WithSimd for Forward<'_> {
             cols,
             target,
         } = self;
-        let n = cols as f32;
+        let terms = Terms {
+            loss,
+            row: &mut *row,
+            cols,
+            target,
+        };
         let loss = match loss {
             Loss::CrossEntropy => cross_entropy(simd, row, cols, target),
+            _ => loss.of_sum(tree_sum(apart(simd, terms)), cols),
+        };
+        RowLoss {
+            loss,
+            correct: target.is_hit(&row[..cols]),
+        }
+    }
+}
+
+impl Loss {
+    /// The loss of a row of so many outputs whose [`Terms`] have that sum.
+    #[inline(always)]
+    pub(super) fn of_sum(self, sum: f32, outputs: usize) -> f32 {
+        match self {
+            Self::SquaredError => sum,
+            Self::HalfSquaredError => 0.5 * sum,
+            _ => sum / outputs as f32,
+        }
+    }
+
+    /// Whether dL/dz is dL/dp through the slope of that activation.
+    #[inline(always)]
+    pub(super) fn passes(self, output: Activation) -> bool {
+        !self.from_logits() && output != Activation::Identity
+    }
+}
+
+/// The terms of a loss that is a sum over the outputs, lane by lane, the row becoming the final outputs p.
+pub(super) struct Terms<'a> {
+    pub(super) loss: Loss,
+    pub(super) row: &'a mut [f32],
+    pub(super) cols: usize,
+    pub(super) target: Target<'a>,
+}
+
+impl WithSimd for Terms<'_> {
+    type Output = Lanes;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Lanes {
+        let Self {
+            loss,
+            row,
+            cols,
+            target,
+        } = self;
+        match loss {
+            // Not such a sum.
+            Loss::CrossEntropy => [f32::NAN; LINE],
             Loss::BinaryCrossEntropy => {
                 let zero = simd.splat_f32s(0.0);
                 // A logit at which the sigmoid and the loss are exactly 0, as padding must be.
                 fill_padding(simd, row, cols, -1000.0);
-                let sum = sum_over(
+                sum_over(
                     simd,
                     row,
                     cols,
@@ -71,42 +125,31 @@ impl WithSimd for Forward<'_> {
                         let top = simd.select_f32s(simd.greater_than_f32s(z, zero), z, zero);
                         (p, simd.add_f32s(simd.negate_mul_add_f32s(y, z, top), log1p))
                     },
-                );
-                sum / n
+                )
             }
-            Loss::Mse | Loss::SquaredError | Loss::HalfSquaredError => {
-                let sum = sum_over(
-                    simd,
-                    row,
-                    cols,
-                    target,
-                    #[inline(always)]
-                    |p, y| {
-                        let e = simd.sub_f32s(p, y);
-                        (p, simd.mul_f32s(e, e))
-                    },
-                );
-                match loss {
-                    Loss::SquaredError => sum,
-                    Loss::HalfSquaredError => 0.5 * sum,
-                    _ => sum / n,
-                }
-            }
-            Loss::Mae => {
-                let sum = sum_over(
-                    simd,
-                    row,
-                    cols,
-                    target,
-                    #[inline(always)]
-                    |p, y| (p, simd.abs_f32s(simd.sub_f32s(p, y))),
-                );
-                sum / n
-            }
+            Loss::Mse | Loss::SquaredError | Loss::HalfSquaredError => sum_over(
+                simd,
+                row,
+                cols,
+                target,
+                #[inline(always)]
+                |p, y| {
+                    let e = simd.sub_f32s(p, y);
+                    (p, simd.mul_f32s(e, e))
+                },
+            ),
+            Loss::Mae => sum_over(
+                simd,
+                row,
+                cols,
+                target,
+                #[inline(always)]
+                |p, y| (p, simd.abs_f32s(simd.sub_f32s(p, y))),
+            ),
             Loss::Huber(distance) => {
                 let half = simd.splat_f32s(0.5);
                 let far = simd.splat_f32s(distance);
-                let sum = sum_over(
+                sum_over(
                     simd,
                     row,
                     cols,
@@ -119,13 +162,8 @@ impl WithSimd for Forward<'_> {
                         let beyond = simd.greater_than_f32s(e, far);
                         (p, simd.select_f32s(beyond, linear, near))
                     },
-                );
-                sum / n
+                )
             }
-        };
-        RowLoss {
-            loss,
-            correct: target.is_hit(&row[..cols]),
         }
     }
 }
@@ -146,8 +184,7 @@ pub fn loss_backward<S: Simd>(
     saved: &mut [f32],
 ) -> RowLoss {
     let result = loss_forward(simd, loss, row, cols, target);
-    let through_activation = !loss.from_logits() && output != Activation::Identity;
-    if through_activation && !output.needs_preactivation() {
+    if loss.passes(output) && !output.needs_preactivation() {
         saved.copy_from_slice(row);
     }
     apart(
@@ -156,21 +193,23 @@ pub fn loss_backward<S: Simd>(
             loss,
             row,
             cols,
+            outputs: cols,
             target,
         },
     );
-    if through_activation {
+    if loss.passes(output) {
         activation_backward(simd, output, saved, row, cols);
     }
     result
 }
 
-/// p -> dL/dp, or dL/dz for the losses from logits.
-struct DOutput<'a> {
-    loss: Loss,
-    row: &'a mut [f32],
-    cols: usize,
-    target: Target<'a>,
+/// p -> dL/dp, or dL/dz for the losses from logits. Of `outputs` to a row, which are `cols` where there is but one row.
+pub(super) struct DOutput<'a> {
+    pub(super) loss: Loss,
+    pub(super) row: &'a mut [f32],
+    pub(super) cols: usize,
+    pub(super) outputs: usize,
+    pub(super) target: Target<'a>,
 }
 
 impl WithSimd for DOutput<'_> {
@@ -182,9 +221,10 @@ impl WithSimd for DOutput<'_> {
             loss,
             row,
             cols,
+            outputs,
             target,
         } = self;
-        let n = cols as f32;
+        let n = outputs as f32;
         match loss {
             Loss::CrossEntropy => match target {
                 Target::Class(class) => row[class as usize] -= 1.0,
@@ -270,7 +310,7 @@ fn cross_entropy<S: Simd>(simd: S, row: &mut [f32], cols: usize, target: Target<
             let max = simd.splat_f32s(max16(simd, row));
             fill_padding(simd, row, cols, 0.0);
             // The row is not changed by this pass: each vector of it is written back as it was.
-            let dot = sum_over(
+            let dot = tree_sum(sum_over(
                 simd,
                 row,
                 cols,
@@ -280,7 +320,7 @@ fn cross_entropy<S: Simd>(simd: S, row: &mut [f32], cols: usize, target: Target<
                     let s = clip_lows(simd, simd.sub_f32s(z, max));
                     (z, simd.mul_f32s(y, s))
                 },
-            );
+            ));
             let (_, sum) = softmax_exp(simd, row, cols);
             (target.sum(simd, cols), dot, sum)
         }
