@@ -91,6 +91,13 @@ impl Targets {
         }
     }
 
+    /// Moves values to large pages of memory: for rows that will be met often, in random order.
+    pub(crate) fn move_to_large_pages(&self) {
+        if let Self::Values { values, .. } = self {
+            pages::make_large(values.view().data());
+        }
+    }
+
     #[track_caller]
     fn select(&self, rows: &[usize]) -> Self {
         match self {

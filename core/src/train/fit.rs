@@ -95,6 +95,7 @@ fn plan<'a>(
     };
     check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
     train.inputs().move_to_large_pages();
+    train.targets().move_to_large_pages();
     let sparse = train.inputs().are_sparse(network.isa(), DENSITY);
     let table = byte_table(network, train, validation);
     let sparse_rows = |capacity, cols| match table {
