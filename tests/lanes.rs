@@ -4,7 +4,8 @@
 use mlp_core::isa::pulp::{Scalar128b, Scalar256b, Scalar512b, Simd};
 use mlp_core::tensor::activation::Activation;
 use mlp_core::tensor::gemm::{
-    ColumnsByPanels, Epilogue, GROUP, Operand, Panels, Rows, RowsByPanels, Segment, Sink,
+    ColumnsByOne, ColumnsByPanels, Epilogue, GROUP, Operand, Panels, Rows, RowsByPanels, Segment,
+    Sink,
 };
 use mlp_core::tensor::{LINE, Matrix};
 use oracle::gemm::gemm_chain;
@@ -108,6 +109,18 @@ fn columns_by_panels<S: Simd>(simd: S, case: &Case, pack: bool) {
         sink: Collect(&mut c),
     });
     let want = gemm_chain([m, n, k], |i, p| a.row(p)[i], |p, j| b.row(p)[j], None);
+    if n == 1 {
+        let mut alone = Matrix::from_fn(m, 1, |_, _| f32::NAN);
+        for columns in [0..m / 3, m / 3..m] {
+            simd.vectorize(ColumnsByOne {
+                pieces: &pieces,
+                columns,
+                sink: Collect(&mut alone),
+            });
+        }
+        let lanes = S::F32_LANES;
+        assert_eq!(alone.to_vec(), want, "A^T b, m {m}, k {k}, {lanes} lanes");
+    }
     assert_eq!(
         c.to_vec(),
         want,
@@ -147,4 +160,5 @@ fn strips_and_blocks() {
     on_every_width(49, 70, 1030);
     on_every_width(193, 130, 60);
     on_every_width(97, 300, 40);
+    on_every_width(417, 1, 600);
 }

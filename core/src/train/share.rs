@@ -26,7 +26,7 @@ use crate::isa::{Isa, prefetch};
 use crate::nn::{Layer, Network};
 use crate::optim::{Descent, Optimizer, Update};
 use crate::tensor::gemm::{
-    Caches, ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, Sums,
+    Caches, ColumnsByOne, ColumnsByPanels, Panels, Rows, Segment, Sink, SparseColumnsByPanels, Sums,
 };
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
@@ -241,6 +241,11 @@ impl Share {
                 columns,
                 panels,
                 room,
+                sink,
+            }),
+            (None, None) if slab.outputs == 1 => isa.dispatch(ColumnsByOne {
+                pieces,
+                columns,
                 sink,
             }),
             (None, None) => isa.dispatch(ColumnsByPanels {

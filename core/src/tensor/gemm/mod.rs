@@ -26,6 +26,7 @@ mod in_place;
 mod macrokernel;
 mod microkernel;
 mod narrow;
+mod one_column;
 mod pack;
 mod product;
 mod room;
@@ -35,6 +36,7 @@ pub use blocking::{Caches, KB};
 pub use columns::{ColumnsByPanels, GROUP, Rows};
 pub use epilogue::{Epilogue, Finish};
 pub use macrokernel::{RowsByPanels, Segment, Sink, Sums};
+pub use one_column::ColumnsByOne;
 pub use pack::{Operand, Panels};
 pub use product::Product;
 pub use sparse::{
