@@ -11,7 +11,7 @@ use crate::dataset::Targets;
 use crate::isa::{Isa, prefetch};
 use crate::nn::loss::{class_losses_backward, loss_backward, loss_forward, single_losses_backward};
 use crate::nn::{Layer, Loss, Network, RowLoss, Target};
-use crate::tensor::activation::{Activation, activation_backward};
+use crate::tensor::activation::{Activation, activation_backward_rows};
 use crate::tensor::gemm::{Epilogue, Segment};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
@@ -153,15 +153,20 @@ impl LayerRows {
         }
     }
 
-    /// Row r of the gradient as lines of the panels.
+    /// These rows of the gradient, of so many, as lines of the panels.
     #[inline(always)]
-    pub(super) fn spread(&mut self, r: usize, rows: usize) {
-        let lines = self.delta_panels.as_chunks_mut::<LINE>().0;
-        let row = self.delta[r * self.stride..][..padded(self.outputs)]
-            .as_chunks::<LINE>()
-            .0;
-        for (line, panel) in row.iter().zip(lines.chunks_exact_mut(rows)) {
-            panel[r] = *line;
+    pub(super) fn spread(&mut self, rows: Range<usize>, all: usize) {
+        let panels = self.delta_panels.as_chunks_mut::<LINE>().0;
+        let delta = &self.delta.as_chunks::<LINE>().0[rows.start * self.stride / LINE..];
+        for (j, panel) in panels
+            .chunks_exact_mut(all)
+            .enumerate()
+            .take(padded(self.outputs) / LINE)
+        {
+            let rows_of_lines = delta.chunks(self.stride / LINE);
+            for (line, row) in panel[rows.clone()].iter_mut().zip(rows_of_lines) {
+                *line = row[j];
+            }
         }
     }
 }
@@ -253,7 +258,7 @@ impl WithSimd for OutputDelta<'_> {
             if reported.is_none() {
                 *result = trained;
             }
-            layer.spread(r, rows);
+            layer.spread(r..r + 1, rows);
         }
     }
 }
@@ -296,6 +301,9 @@ impl WithSimd for OutputLoss<'_> {
     }
 }
 
+/// Rows of a hidden layer whose gradients go back through f together.
+const TOGETHER: usize = 8;
+
 /// dL/dz of a hidden layer from dL/d(what the next layer was given).
 pub(super) struct HiddenDelta<'a> {
     pub(super) rows: usize,
@@ -309,20 +317,24 @@ impl WithSimd for HiddenDelta<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let layer = self.layer;
-        let (n, width) = (layer.outputs, padded(layer.outputs));
-        for r in 0..self.rows {
-            let at = r * layer.stride..r * layer.stride + width;
-            let row = &mut layer.delta[at.clone()];
+        let (n, stride) = (layer.outputs, layer.stride);
+        // A few at a time, while they are near.
+        for first in (0..self.rows).step_by(TOGETHER) {
+            let rows = first..self.rows.min(first + TOGETHER);
+            let at = first * stride..(rows.end - 1) * stride + padded(n);
             let saved = if layer.activation.needs_preactivation() {
                 &layer.preactivation
             } else {
                 &layer.output
             };
+            let (saved, d) = (&saved[at.clone()], &mut layer.delta[at]);
             if let Some(mask) = self.mask {
-                mask.apply(r, &mut row[..n]);
+                for (r, row) in rows.clone().zip(d.chunks_mut(stride)) {
+                    mask.apply(r, &mut row[..n]);
+                }
             }
-            activation_backward(simd, layer.activation, &saved[at], row, n);
-            layer.spread(r, self.rows);
+            activation_backward_rows(simd, layer.activation, (saved, d, stride), n);
+            layer.spread(rows, self.rows);
         }
     }
 }

@@ -4,8 +4,12 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::tensor::activation::{Activation, activation_forward};
+use crate::isa::apart;
+use crate::tensor::activation::{Activation, activation_forward_rows};
 use crate::tensor::padded;
+
+/// Rows that go through what follows together.
+const TOGETHER: usize = 8;
 
 /// What happens to a finished row of C: c = f(c + bias), each part if it is there. Needs padded rows.
 #[derive(Debug, Default)]
@@ -19,7 +23,7 @@ pub struct Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    /// Applies it to `rows` of C, n columns and their padding, `stride` apart.
+    /// Applies it to `rows` of C, n columns and their padding, `stride` apart. (Apart: the same for all products.)
     #[inline(always)]
     pub(super) fn apply<S: Simd>(
         &mut self,
@@ -29,26 +33,62 @@ impl Epilogue<'_> {
         n: usize,
         rows: Range<usize>,
     ) {
-        let Epilogue {
-            bias,
-            preactivation,
-            activation,
-        } = self;
-        if bias.is_none() && preactivation.is_none() && activation.is_none() {
+        if self.bias.is_none() && self.preactivation.is_none() && self.activation.is_none() {
             return;
         }
-        for r in rows {
-            let row = &mut c[r * stride..][..padded(n)];
-            if let Some(bias) = bias {
-                for (c, bias) in row[..n].iter_mut().zip(&bias[..n]) {
-                    *c += bias;
+        let applied = Applied {
+            epilogue: self,
+            c,
+            stride,
+            n,
+            rows,
+        };
+        apart(simd, applied);
+    }
+}
+
+struct Applied<'a, 'e> {
+    epilogue: &'a mut Epilogue<'e>,
+    c: &'a mut [f32],
+    stride: usize,
+    n: usize,
+    rows: Range<usize>,
+}
+
+impl WithSimd for Applied<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            epilogue:
+                Epilogue {
+                    bias,
+                    preactivation,
+                    activation,
+                },
+            c,
+            stride,
+            n,
+            rows,
+        } = self;
+        // A few at a time, while they are near.
+        for first in rows.clone().step_by(TOGETHER) {
+            let end = rows.end.min(first + TOGETHER);
+            for r in first..end {
+                let row = &mut c[r * stride..][..padded(n)];
+                if let Some(bias) = bias {
+                    for (c, bias) in row[..n].iter_mut().zip(&bias[..n]) {
+                        *c += bias;
+                    }
+                }
+                if let Some(kept) = preactivation {
+                    kept[r * stride..][..padded(n)].copy_from_slice(row);
                 }
             }
-            if let Some(kept) = preactivation {
-                kept[r * stride..][..padded(n)].copy_from_slice(row);
-            }
             if let Some(activation) = *activation {
-                activation_forward(simd, activation, row, n);
+                let together = &mut c[first * stride..(end - 1) * stride + padded(n)];
+                activation_forward_rows(simd, activation, (together, stride), n);
             }
         }
     }

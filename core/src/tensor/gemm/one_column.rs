@@ -27,11 +27,11 @@ impl<K: Sink> WithSimd for ColumnsByOne<'_, K> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // PV, N: eight chains, for a multiply-add to begin in every cycle or two of them.
+        // PV, N: four chains or more.
         match S::F32_LANES {
-            16 => self.run::<S, 1, 8>(simd),
+            16 => self.run::<S, 1, 4>(simd),
             8 => self.run::<S, 2, 4>(simd),
-            4 => self.run::<S, 4, 2>(simd),
+            4 => self.run::<S, 4, 1>(simd),
             _ => self.run::<S, 16, 1>(simd),
         }
     }
@@ -57,14 +57,13 @@ impl<K: Sink> ColumnsByOne<'_, K> {
     fn lines<S: Simd, const PV: usize, const N: usize>(&mut self, simd: S, first: usize) {
         let k = self.pieces.iter().map(|piece| piece.len).sum::<usize>();
         let width = LINE.min(self.columns.end - first);
-        let mut strips = [[[0.0; LINE]; LINE]; N];
+        let mut strip = [[0.0; LINE]; LINE];
         let mut sums = [[0.0; LINE]; N];
         let mut add = false;
-        for (q, (strip, sums)) in strips.iter_mut().zip(&mut sums).enumerate() {
-            add = self.sink.begin(first + q * LINE, 0, &mut strip[..width]);
-            for (sum, line) in sums.iter_mut().zip(strip) {
-                *sum = line[0];
-            }
+        for (q, sums) in sums.iter_mut().enumerate() {
+            let at = first + q * LINE;
+            add = self.sink.begin(at, 0, &mut strip[..width]);
+            out_of(&strip, sums);
         }
         for pc in (0..k).step_by(KB) {
             let [mut acc] = microkernel::zeros::<S, 1, N, PV>(simd);
@@ -96,12 +95,27 @@ impl<K: Sink> ColumnsByOne<'_, K> {
                 microkernel::store(simd, *acc, sums, add || pc > 0);
             }
         }
-        for (q, (strip, sums)) in strips.iter_mut().zip(&sums).enumerate() {
-            for (line, sum) in strip.iter_mut().zip(sums) {
-                line[0] = *sum;
-            }
-            self.sink
-                .take(simd, first + q * LINE, 0, &mut strip[..width]);
+        for (q, sums) in sums.iter().enumerate() {
+            into(&mut strip, sums);
+            let at = first + q * LINE;
+            self.sink.take(simd, at, 0, &mut strip[..width]);
         }
+    }
+}
+
+/// The first number of each line.
+#[inline(never)]
+fn out_of(strip: &[[f32; LINE]; LINE], sums: &mut [f32; LINE]) {
+    for (sum, line) in sums.iter_mut().zip(strip) {
+        *sum = line[0];
+    }
+}
+
+/// Lines of which these are the first numbers, then zeros.
+#[inline(never)]
+fn into(strip: &mut [[f32; LINE]; LINE], sums: &[f32; LINE]) {
+    *strip = [[0.0; LINE]; LINE];
+    for (line, sum) in strip.iter_mut().zip(sums) {
+        line[0] = *sum;
     }
 }
