@@ -153,19 +153,20 @@ impl LayerRows {
         }
     }
 
-    /// These rows of the gradient, of so many, as lines of the panels.
+    /// These rows of the gradient, of so many, as lines of the panels. (By index: iterators beside each other would ask how
+    /// many chunks there are, a division each.)
     #[inline(always)]
     pub(super) fn spread(&mut self, rows: Range<usize>, all: usize) {
         let panels = self.delta_panels.as_chunks_mut::<LINE>().0;
-        let delta = &self.delta.as_chunks::<LINE>().0[rows.start * self.stride / LINE..];
-        for (j, panel) in panels
-            .chunks_exact_mut(all)
-            .enumerate()
-            .take(padded(self.outputs) / LINE)
-        {
-            let rows_of_lines = delta.chunks(self.stride / LINE);
-            for (line, row) in panel[rows.clone()].iter_mut().zip(rows_of_lines) {
-                *line = row[j];
+        if panels.is_empty() {
+            return;
+        }
+        let (delta, stride) = (self.delta.as_chunks::<LINE>().0, self.stride / LINE);
+        for j in 0..padded(self.outputs) / LINE {
+            let mut at = rows.start * stride + j;
+            for line in &mut panels[j * all..][rows.clone()] {
+                *line = delta[at];
+                at += stride;
             }
         }
     }
