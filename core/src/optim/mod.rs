@@ -16,7 +16,7 @@
 //! `PyTorch`. The scalars of a step, bias corrections included, are made in f64 by products only (no `powf`, whose last
 //! bit differs between platforms) and rounded to f32 once; square roots and quotients are IEEE 754's. A moment too small
 //! to matter becomes zero, and a weight too small to matter has no penalty ([`Step`]), so that no denormals arise where
-//! gradients vanish: on Intel's CPUs each costs a hundred cycles wherever it is multiplied.
+//! gradients vanish: on many CPUs products with them are slow.
 //!
 //! References: Polyak 1964 and Sutskever et al. 2013 (momentum, Nesterov); Tieleman & Hinton 2012, lecture 6.5 (`RMSProp`);
 //! Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (`AdamW`).

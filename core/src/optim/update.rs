@@ -152,8 +152,8 @@ fn power(mut x: f64, mut n: u64) -> f64 {
 /// One step over equally long slices, a multiple of 16 floats.
 ///
 /// A new m with |m| < 2^-100 and a new v below 2^-126 are stored as 0, and to v no square is added that is, with its
-/// factor, below 2^-126. A w with |w| < 2^-100 has no penalty. Where w, g and the moments are 0 they stay so, so padding stays padding. Nothing is allocated, and
-/// elements do not see each other: any split of the slices gives the same.
+/// factor, below 2^-126. A w with |w| < 2^-100 has no penalty. Where w, g and the moments are 0 they stay so, so padding
+/// stays padding. Nothing is allocated, and elements do not see each other: any split of the slices gives the same.
 #[derive(Debug)]
 pub struct Step<'a> {
     /// The scalars of the step.

@@ -107,7 +107,7 @@ impl WithSimd for Terms<'_> {
             target,
         } = self;
         match loss {
-            // Not such a sum.
+            // Not such a sum: nobody asks for its terms.
             Loss::CrossEntropy => [f32::NAN; LINE],
             Loss::BinaryCrossEntropy => {
                 let zero = simd.splat_f32s(0.0);

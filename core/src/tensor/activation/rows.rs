@@ -41,7 +41,7 @@ pub fn activation_forward<S: Simd>(simd: S, act: Activation, row: &mut [f32], co
     activation_forward_rows(simd, act, (row, stride), cols);
 }
 
-/// The same of rows that begin `stride` apart, as many as there are: one call is a tenth of a row's time or more.
+/// The same of rows that begin `stride` apart, as many as there are, in one call.
 #[inline(always)]
 pub fn activation_forward_rows<S: Simd>(
     simd: S,
