@@ -28,9 +28,7 @@ mod rows;
 use crate::choice;
 use crate::error::{Error, Kind};
 
-pub use rows::{
-    activation_backward, activation_backward_rows, activation_forward, activation_forward_rows,
-};
+pub use rows::{Forward, activation_backward, activation_backward_rows, activation_forward};
 
 /// What a layer does with its weighted sums.
 #[derive(Clone, Copy, Debug, PartialEq)]

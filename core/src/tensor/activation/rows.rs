@@ -3,9 +3,9 @@
 use pulp::{Simd, WithSimd};
 
 use super::super::math::{expm1_nonpositive, sigmoid, tanh};
-use super::super::padded;
 use super::super::reduce::fill_padding;
 use super::super::softmax::{softmax_backward, softmax_forward};
+use super::super::{LINE, padded};
 use super::Activation;
 use crate::isa::apart;
 
@@ -13,23 +13,61 @@ use crate::isa::apart;
 const GELU_1: f32 = 1.595_769;
 const GELU_3: f32 = 0.071_354_814;
 
-/// Replaces every vector x of the row by f(x).
-#[inline(always)]
-fn map<S: Simd>(row: &mut [f32], f: impl Fn(S::f32s) -> S::f32s) {
-    for x in S::as_mut_simd_f32s(row).0 {
-        *x = f(*x);
-    }
+/// Rows of `cols` numbers, and their padding, that begin `stride` apart, as many as there are.
+struct Rows<'a> {
+    data: &'a mut [f32],
+    stride: usize,
+    cols: usize,
 }
 
-/// Replaces every vector d of the gradient by f(s, d), s being the saved one.
-#[inline(always)]
-fn map_back<S: Simd>(saved: &[f32], d: &mut [f32], f: impl Fn(S::f32s, S::f32s) -> S::f32s) {
-    for (d, &s) in S::as_mut_simd_f32s(d)
-        .0
-        .iter_mut()
-        .zip(S::as_simd_f32s(saved).0)
-    {
-        *d = f(s, *d);
+impl Rows<'_> {
+    /// Calls `f` with every row, its padding with it, and where it begins.
+    #[inline(always)]
+    fn each(&mut self, mut f: impl FnMut(usize, &mut [f32])) {
+        let mut at = 0;
+        while at < self.data.len() {
+            f(at, &mut self.data[at..][..padded(self.cols)]);
+            at += self.stride;
+        }
+    }
+
+    /// Replaces every vector x by f(x).
+    #[inline(always)]
+    fn map<S: Simd>(&mut self, f: impl Fn(S::f32s) -> S::f32s) {
+        self.each(
+            #[inline(always)]
+            |_, row| {
+                for x in S::as_mut_simd_f32s(row).0 {
+                    *x = f(*x);
+                }
+            },
+        );
+    }
+
+    /// Replaces every vector d of the gradient by f(s, d), s being the saved one.
+    #[inline(always)]
+    fn map_back<S: Simd>(&mut self, saved: &[f32], f: impl Fn(S::f32s, S::f32s) -> S::f32s) {
+        self.each(
+            #[inline(always)]
+            |at, d| {
+                let saved = S::as_simd_f32s(&saved[at..][..d.len()]).0;
+                for (d, &s) in S::as_mut_simd_f32s(d).0.iter_mut().zip(saved) {
+                    *d = f(s, *d);
+                }
+            },
+        );
+    }
+
+    /// Makes the padding zero.
+    #[inline(always)]
+    fn fill_padding<S: Simd>(&mut self, simd: S) {
+        let cols = self.cols;
+        if !cols.is_multiple_of(LINE) {
+            self.each(
+                #[inline(always)]
+                |_, row| fill_padding(simd, row, cols, 0.0),
+            );
+        }
     }
 }
 
@@ -37,32 +75,32 @@ fn map_back<S: Simd>(saved: &[f32], d: &mut [f32], f: impl Fn(S::f32s, S::f32s) 
 #[inline(always)]
 pub fn activation_forward<S: Simd>(simd: S, act: Activation, row: &mut [f32], cols: usize) {
     debug_assert_eq!(row.len(), padded(cols), "a padded row");
-    let stride = row.len();
-    activation_forward_rows(simd, act, (row, stride), cols);
-}
-
-/// The same of rows that begin `stride` apart, as many as there are, in one call.
-#[inline(always)]
-pub fn activation_forward_rows<S: Simd>(
-    simd: S,
-    act: Activation,
-    (rows, stride): (&mut [f32], usize),
-    cols: usize,
-) {
     let forward = Forward {
         act,
-        rows,
-        stride,
+        bias: None,
+        kept: None,
+        stride: row.len(),
+        rows: row,
         cols,
     };
     apart(simd, forward);
 }
 
-struct Forward<'a> {
-    act: Activation,
-    rows: &'a mut [f32],
-    stride: usize,
-    cols: usize,
+/// x -> f(x + bias) for rows of `cols` values and their padding that begin `stride` apart, as many as there are.
+#[derive(Debug)]
+pub struct Forward<'a> {
+    /// f.
+    pub act: Activation,
+    /// One value a column.
+    pub bias: Option<&'a [f32]>,
+    /// Where x + bias is kept, in rows that lie as those do.
+    pub kept: Option<&'a mut [f32]>,
+    /// They.
+    pub rows: &'a mut [f32],
+    /// The distance between them.
+    pub stride: usize,
+    /// Their length.
+    pub cols: usize,
 }
 
 impl WithSimd for Forward<'_> {
@@ -70,31 +108,70 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        for row in self.rows.chunks_mut(self.stride.max(1)) {
-            let row = &mut row[..padded(self.cols)];
-            Self::one(simd, self.act, row, self.cols);
+        let Self {
+            act,
+            bias,
+            mut kept,
+            rows,
+            stride,
+            cols,
+        } = self;
+        let mut rows = Rows {
+            data: rows,
+            stride,
+            cols,
+        };
+        if let Some(bias) = bias {
+            rows.each(
+                #[inline(always)]
+                |_, row| add(simd, &mut row[..cols], &bias[..cols]),
+            );
         }
+        if let Some(kept) = &mut kept {
+            rows.each(
+                #[inline(always)]
+                |at, row| kept[at..][..row.len()].copy_from_slice(row),
+            );
+        }
+        rows.forward(simd, act);
+        rows.fill_padding(simd);
     }
 }
 
-impl Forward<'_> {
+/// x + b for every number of a row.
+#[inline(always)]
+fn add<S: Simd>(simd: S, row: &mut [f32], b: &[f32]) {
+    let (row, row_tail) = S::as_mut_simd_f32s(row);
+    let (b, b_tail) = S::as_simd_f32s(b);
+    for (x, &b) in row.iter_mut().zip(b) {
+        *x = simd.add_f32s(*x, b);
+    }
+    if !row_tail.is_empty() {
+        let (x, b) = (
+            simd.partial_load_f32s(row_tail),
+            simd.partial_load_f32s(b_tail),
+        );
+        simd.partial_store_f32s(row_tail, simd.add_f32s(x, b));
+    }
+}
+
+impl Rows<'_> {
+    /// (A loop of its own for each: what it needs is made ready, and no more.)
     #[inline(always)]
-    fn one<S: Simd>(simd: S, act: Activation, row: &mut [f32], cols: usize) {
+    fn forward<S: Simd>(&mut self, simd: S, act: Activation) {
+        let cols = self.cols;
         let zero = simd.splat_f32s(0.0);
         match act {
             Activation::Identity => {}
-            Activation::Sigmoid => map::<S>(
-                row,
+            Activation::Sigmoid => self.map::<S>(
                 #[inline(always)]
                 |z| sigmoid(simd, z),
             ),
-            Activation::Tanh => map::<S>(
-                row,
+            Activation::Tanh => self.map::<S>(
                 #[inline(always)]
                 |z| tanh(simd, z),
             ),
-            Activation::Relu | Activation::StraightThroughRelu => map::<S>(
-                row,
+            Activation::Relu | Activation::StraightThroughRelu => self.map::<S>(
                 #[inline(always)]
                 |z| {
                     let low = simd.less_than_or_equal_f32s(z, zero);
@@ -103,8 +180,7 @@ impl Forward<'_> {
             ),
             Activation::LeakyRelu(slope) => {
                 let slope = simd.splat_f32s(slope);
-                map::<S>(
-                    row,
+                self.map::<S>(
                     #[inline(always)]
                     |z| {
                         let low = simd.less_than_or_equal_f32s(z, zero);
@@ -114,8 +190,7 @@ impl Forward<'_> {
             }
             Activation::Elu(size) => {
                 let size = simd.splat_f32s(size);
-                map::<S>(
-                    row,
+                self.map::<S>(
                     #[inline(always)]
                     |z| {
                         let low = simd.less_than_or_equal_f32s(z, zero);
@@ -125,19 +200,19 @@ impl Forward<'_> {
                     },
                 );
             }
-            Activation::Gelu => map::<S>(
-                row,
+            Activation::Gelu => self.map::<S>(
                 #[inline(always)]
                 |z| simd.mul_f32s(z, sigmoid(simd, gelu_argument(simd, z))),
             ),
-            Activation::Silu => map::<S>(
-                row,
+            Activation::Silu => self.map::<S>(
                 #[inline(always)]
                 |z| simd.mul_f32s(z, sigmoid(simd, z)),
             ),
-            Activation::Softmax => softmax_forward(simd, row, cols),
+            Activation::Softmax => self.each(
+                #[inline(always)]
+                |_, row| softmax_forward(simd, row, cols),
+            ),
         }
-        fill_padding(simd, row, cols, 0.0);
     }
 }
 
@@ -208,42 +283,45 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (stride, cols) = (self.stride.max(1), self.cols);
-        // For the identity nothing need be saved.
-        let mut saved = self.saved.chunks(stride);
-        for d in self.d.chunks_mut(stride) {
-            let d = &mut d[..padded(cols)];
-            let saved = saved.next().map_or(&[][..], |saved| &saved[..d.len()]);
-            Self::one(simd, self.act, saved, d, cols);
-        }
+        let Self {
+            act,
+            saved,
+            d,
+            stride,
+            cols,
+        } = self;
+        let mut d = Rows {
+            data: d,
+            stride,
+            cols,
+        };
+        d.backward(simd, act, saved);
+        d.fill_padding(simd);
     }
 }
 
-impl Backward<'_> {
+impl Rows<'_> {
     #[inline(always)]
-    fn one<S: Simd>(simd: S, act: Activation, saved: &[f32], d: &mut [f32], cols: usize) {
+    fn backward<S: Simd>(&mut self, simd: S, act: Activation, saved: &[f32]) {
         let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
         match act {
             Activation::Identity | Activation::StraightThroughRelu => {}
-            Activation::Sigmoid => map_back::<S>(
+            Activation::Sigmoid => self.map_back::<S>(
                 saved,
-                d,
                 #[inline(always)]
                 |y, d| simd.mul_f32s(d, simd.mul_f32s(y, simd.sub_f32s(one, y))),
             ),
-            Activation::Tanh => map_back::<S>(
+            Activation::Tanh => self.map_back::<S>(
                 saved,
-                d,
                 #[inline(always)]
                 |y, d| simd.mul_f32s(d, simd.negate_mul_add_f32s(y, y, one)),
             ),
-            Activation::Relu => step_back(simd, saved, d, zero),
-            Activation::LeakyRelu(slope) => step_back(simd, saved, d, simd.splat_f32s(slope)),
+            Activation::Relu => self.step_back(simd, saved, zero),
+            Activation::LeakyRelu(slope) => self.step_back(simd, saved, simd.splat_f32s(slope)),
             Activation::Elu(size) => {
                 let size = simd.splat_f32s(size);
-                map_back::<S>(
+                self.map_back::<S>(
                     saved,
-                    d,
                     #[inline(always)]
                     |y, d| {
                         let low = simd.less_than_or_equal_f32s(y, zero);
@@ -251,15 +329,13 @@ impl Backward<'_> {
                     },
                 );
             }
-            Activation::Gelu => map_back::<S>(
+            Activation::Gelu => self.map_back::<S>(
                 saved,
-                d,
                 #[inline(always)]
                 |z, d| simd.mul_f32s(d, gelu_slope(simd, z)),
             ),
-            Activation::Silu => map_back::<S>(
+            Activation::Silu => self.map_back::<S>(
                 saved,
-                d,
                 #[inline(always)]
                 |z, d| {
                     let s = sigmoid(simd, z);
@@ -268,25 +344,26 @@ impl Backward<'_> {
                     simd.mul_f32s(d, slope)
                 },
             ),
-            Activation::Softmax => softmax_backward(simd, saved, d),
+            Activation::Softmax => self.each(
+                #[inline(always)]
+                |at, d| softmax_backward(simd, &saved[at..][..d.len()], d),
+            ),
         }
-        fill_padding(simd, d, cols, 0.0);
     }
-}
 
-/// d times 1, or times `slope` where y <= 0. (A product, for the reason given at [`unmasked`].)
-#[inline(always)]
-fn step_back<S: Simd>(simd: S, y: &[f32], d: &mut [f32], slope: S::f32s) {
-    let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
-    map_back::<S>(
-        y,
-        d,
-        #[inline(always)]
-        |y, d| {
-            let low = simd.less_than_or_equal_f32s(y, zero);
-            simd.mul_f32s(d, simd.select_f32s(low, slope, one))
-        },
-    );
+    /// d times 1, or times `slope` where y <= 0. (A product, for the reason given at [`unmasked`].)
+    #[inline(always)]
+    fn step_back<S: Simd>(&mut self, simd: S, y: &[f32], slope: S::f32s) {
+        let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
+        self.map_back::<S>(
+            y,
+            #[inline(always)]
+            |y, d| {
+                let low = simd.less_than_or_equal_f32s(y, zero);
+                simd.mul_f32s(d, simd.select_f32s(low, slope, one))
+            },
+        );
+    }
 }
 
 /// s + z s (1 - s) 2 u'

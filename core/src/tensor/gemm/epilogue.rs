@@ -5,10 +5,10 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::isa::apart;
-use crate::tensor::activation::{Activation, activation_forward_rows};
+use crate::tensor::activation::{Activation, Forward};
 use crate::tensor::padded;
 
-/// Rows that go through what follows together.
+/// Rows that go through it together.
 const TOGETHER: usize = 8;
 
 /// What happens to a finished row of C: c = f(c + bias), each part if it is there. Needs padded rows.
@@ -33,63 +33,25 @@ impl Epilogue<'_> {
         n: usize,
         rows: Range<usize>,
     ) {
-        if self.bias.is_none() && self.preactivation.is_none() && self.activation.is_none() {
+        let nothing =
+            self.bias.is_none() && self.preactivation.is_none() && self.activation.is_none();
+        if nothing {
             return;
         }
-        let applied = Applied {
-            epilogue: self,
-            c,
-            stride,
-            n,
-            rows,
-        };
-        apart(simd, applied);
-    }
-}
-
-struct Applied<'a, 'e> {
-    epilogue: &'a mut Epilogue<'e>,
-    c: &'a mut [f32],
-    stride: usize,
-    n: usize,
-    rows: Range<usize>,
-}
-
-impl WithSimd for Applied<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            epilogue:
-                Epilogue {
-                    bias,
-                    preactivation,
-                    activation,
-                },
-            c,
-            stride,
-            n,
-            rows,
-        } = self;
         // A few at a time, while they are near.
         for first in rows.clone().step_by(TOGETHER) {
-            let end = rows.end.min(first + TOGETHER);
-            for r in first..end {
-                let row = &mut c[r * stride..][..padded(n)];
-                if let Some(bias) = bias {
-                    for (c, bias) in row[..n].iter_mut().zip(&bias[..n]) {
-                        *c += bias;
-                    }
-                }
-                if let Some(kept) = preactivation {
-                    kept[r * stride..][..padded(n)].copy_from_slice(row);
-                }
-            }
-            if let Some(activation) = *activation {
-                let together = &mut c[first * stride..(end - 1) * stride + padded(n)];
-                activation_forward_rows(simd, activation, (together, stride), n);
-            }
+            let last = rows.end.min(first + TOGETHER) - 1;
+            let all = first * stride..last * stride + padded(n);
+            let kept = self.preactivation.as_deref_mut();
+            let forward = Forward {
+                act: self.activation.unwrap_or(Activation::Identity),
+                bias: self.bias,
+                kept: kept.map(|kept| &mut kept[all.clone()]),
+                rows: &mut c[all],
+                stride,
+                cols: n,
+            };
+            apart(simd, forward);
         }
     }
 }
