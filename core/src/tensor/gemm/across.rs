@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::alone::{self, Block};
-use super::room::with_room;
+use super::room::{OF_B, with_room};
 use super::{Operand, Output, activate, pack};
 use crate::isa::Isa;
 use crate::tensor::matrix::{LINE, MatMut};
@@ -43,7 +43,7 @@ impl Across<'_, '_> {
     pub(super) fn multiply(&self, columns: &Range<usize>, first: usize, rows_of_a: &mut Vec<f32>) {
         let k = self.b.rows();
         let lines = alone::steps(k).min(k) * columns.len().div_ceil(LINE);
-        with_room(lines, |lines| {
+        with_room(&OF_B, lines, |lines| {
             self.multiply_in(columns, first, (lines, rows_of_a));
         });
     }
@@ -64,7 +64,9 @@ impl Across<'_, '_> {
                 let a = match self.a {
                     Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
                     Operand::Transposed(a) => {
-                        let stride = pack::rows_into(a, rows.clone(), steps.clone(), rows_of_a);
+                        let stride = pack::stride_of_rows(steps.len());
+                        rows_of_a.resize(rows.len() * stride, 0.0);
+                        pack::rows_into(self.isa, a, rows.clone(), steps.clone(), rows_of_a);
                         (&rows_of_a[..], stride)
                     }
                 };

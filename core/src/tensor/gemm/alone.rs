@@ -5,13 +5,12 @@
 use std::ops::Range;
 
 use super::blocking::{Caches, KB, bytes, collides, fits_l2, is_near};
-use super::columns::{ColumnsByPanels, GROUP, Rows};
 use super::epilogue::Epilogue;
 use super::few_rows::FewRows;
 use super::in_place::InPlace;
 use super::macrokernel::{RowsByPanels, Segment};
-use super::room::with_room;
-use super::{IntoMatrix, Operand, Output, activate, narrow, pack};
+use super::room::{OF_A, OF_B, with_room};
+use super::{Operand, Output, activate, narrow, pack};
 use crate::isa::Isa;
 use crate::tensor::matrix::{LINE, MatMut, MatRef};
 
@@ -19,15 +18,14 @@ use crate::tensor::matrix::{LINE, MatMut, MatRef};
 /// more are more room to be made and more of it out of the second-level cache.
 pub(super) const COLUMNS: usize = 240;
 
-/// Columns of B in a block for a transposed A: 4 MiB, for the third-level cache.
-const MANY_COLUMNS: usize = 2048;
+/// Numbers of a transposed A that are brought into rows for one pass over B,
+const TURNED: usize = 5 << 18;
 
-/// Up to this many columns of B a transposed A is read where it lies: to bring it into rows costs a cycle a number, the
-/// product n / 16.
-const NARROW: usize = 128;
+/// where B has up to two lines of columns,
+const TURNED_NEAR: usize = 1 << 16;
 
-/// So many rows of a transposed A are brought near at a time, KB steps of each: they stay in the second-level cache.
-const NEAR_ROWS: usize = 96;
+/// and, however long they are, so many rows.
+const TURNED_ROWS: usize = 96;
 
 /// Up to this many rows of A, B is read where it lies, wherever that is: with more, B packed once is read often enough to
 /// pay.
@@ -52,20 +50,67 @@ pub(super) fn multiply(
     if c.rows() == 0 || c.cols() == 0 {
         return;
     }
+    match a {
+        Operand::Plain(a) => of_rows(isa, (a, rows), b, c, output),
+        Operand::Transposed(a) => turned(isa, (a, rows), b, c, output),
+    }
+}
+
+/// Of an A whose rows lie.
+#[inline(always)]
+fn of_rows(
+    isa: Isa,
+    (a, rows): (&MatRef<'_>, Range<usize>),
+    b: &Operand<'_>,
+    c: &mut MatMut<'_>,
+    output: Output<'_>,
+) {
     let add = matches!(output, Output::Accumulate);
-    if let Operand::Plain(a) = a
-        && narrow::multiply(isa, (a, rows.clone()), b, c, add)
-    {
+    let is_narrow = match b {
+        Operand::Transposed(b) if rows.len() <= narrow::WIDE => {
+            narrow::few_rows(isa, (a, rows.clone()), b, c, add)
+        }
+        _ => narrow::few_columns(isa, (a, rows.clone()), b, c, add),
+    };
+    if is_narrow {
         // Done.
-    } else if let (Operand::Plain(a), Operand::Plain(b)) = (a, b)
+    } else if let Operand::Plain(b) = b
         && b.rows() > 0
         && is_read_in_place(rows.len(), b)
     {
         in_place(isa, (a, rows), b, c, output);
     } else {
-        by_blocks(isa, (*a, rows), *b, c, output);
+        by_blocks(isa, (a, rows), *b, c, output);
     }
     activate(isa, c, output);
+}
+
+/// Of one whose rows are made, as many at a time as there is room for: a quarter of a cycle a number.
+#[inline(never)]
+fn turned(
+    isa: Isa,
+    (a, rows): (&MatRef<'_>, Range<usize>),
+    b: &Operand<'_>,
+    c: &mut MatMut<'_>,
+    output: Output<'_>,
+) {
+    let (k, n, c_stride) = (b.rows(), b.cols(), c.row_stride());
+    let stride = pack::stride_of_rows(k);
+    let most = if n <= 2 * LINE { TURNED_NEAR } else { TURNED };
+    let most = (most / stride).max(TURNED_ROWS);
+    // As many for each.
+    let most = rows.len().div_ceil(rows.len().div_ceil(most));
+    with_room(&OF_A, most * stride / LINE, |room| {
+        let room = room.as_flattened_mut();
+        for first in (0..rows.len()).step_by(most) {
+            let all = first..rows.len().min(first + most);
+            let some = rows.start + first..rows.start + all.end;
+            pack::rows_into(isa, *a, some, 0..k, room);
+            let a = &MatRef::new(room, all.len(), k, stride);
+            let c = &mut MatMut::new(&mut c.data()[first * c_stride..], all.len(), n, c_stride);
+            of_rows(isa, (a, 0..all.len()), b, c, output);
+        }
+    });
 }
 
 /// Whether it would not pay to pack B for so many rows of A.
@@ -127,46 +172,30 @@ fn in_place(
 #[inline(never)]
 fn by_blocks(
     isa: Isa,
-    (a, all): (Operand<'_>, Range<usize>),
+    (a, rows): (&MatRef<'_>, Range<usize>),
     b: Operand<'_>,
     c: &mut MatMut<'_>,
     output: Output<'_>,
 ) {
-    let (m, k, n) = (all.len(), b.rows(), b.cols());
-    let is_plain = matches!(a, Operand::Plain(_));
-    let deep = if is_plain { steps(k) } else { KB };
-    let across = if is_plain { COLUMNS } else { MANY_COLUMNS };
-    let near = if is_plain { m } else { NEAR_ROWS };
-    with_room(k.min(deep) * n.min(across).div_ceil(LINE), |lines| {
-        let mut room = Vec::new();
-        for first in (0..n).step_by(across) {
-            let columns = first..n.min(first + across);
-            // Without a reduction the product is zero, and is still to be written.
-            for pc in (0..k.max(1)).step_by(deep) {
-                let steps = pc..k.min(pc + deep);
-                let mut block = Block::new(isa, (b, columns.clone(), steps), output, &mut *lines);
-                if let Operand::Transposed(a) = a
-                    && n <= NARROW
-                {
-                    block.by_columns(a, all.clone(), c, &mut room);
-                    continue;
-                }
-                for first in (0..m).step_by(near) {
-                    let place = first..m.min(first + near);
-                    let rows = all.start + place.start..all.start + place.end;
-                    let steps = block.steps.clone();
-                    let (a, a_stride) = match a {
-                        Operand::Plain(a) => (a.data_from(rows.start, pc), a.row_stride()),
-                        Operand::Transposed(a) => {
-                            let stride = pack::rows_into(a, rows, steps, &mut room);
-                            (&room[..], stride)
-                        }
-                    };
-                    block.by_rows((a, a_stride), place, c);
+    let (k, n) = (b.rows(), b.cols());
+    let deep = steps(k);
+    with_room(
+        &OF_B,
+        k.min(deep) * n.min(COLUMNS).div_ceil(LINE),
+        |lines| {
+            for first in (0..n).step_by(COLUMNS) {
+                let columns = first..n.min(first + COLUMNS);
+                // Without a reduction the product is zero, and is still to be written.
+                for pc in (0..k.max(1)).step_by(deep) {
+                    let steps = pc..k.min(pc + deep);
+                    let mut block =
+                        Block::new(isa, (b, columns.clone(), steps), output, &mut *lines);
+                    let a = (a.data_from(rows.start, pc), a.row_stride());
+                    block.by_rows(a, 0..rows.len(), c);
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Steps of the reduction in a block of B for an A that lies in rows.
@@ -267,12 +296,12 @@ impl<'a> Block<'a> {
             _ => 0,
         };
         if done == 0 {
-            pack::pack_into(self.b, steps, start..end, self.lines);
+            pack::pack_into(self.isa, self.b, steps, start..end, self.lines);
             return 0;
         }
         let whole = start + panels * LINE;
         if whole < end {
-            pack::pack_into(self.b, steps.clone(), whole..end, rest);
+            pack::pack_into(self.isa, self.b, steps.clone(), whole..end, rest);
             self.isa.dispatch(RowsByPanels {
                 a,
                 a_stride,
@@ -290,35 +319,5 @@ impl<'a> Block<'a> {
             });
         }
         done
-    }
-
-    /// All rows of C, from the columns of what lies there.
-    fn by_columns(
-        &mut self,
-        a: MatRef<'_>,
-        rows: Range<usize>,
-        c: &mut MatMut<'_>,
-        room: &mut Vec<f32>,
-    ) {
-        let Range { start, end } = self.columns.clone();
-        pack::pack_into(self.b, self.steps.clone(), start..end, self.lines);
-        let (m, stride) = (rows.len(), c.row_stride());
-        room.resize(self.steps.len() * GROUP, 0.0);
-        self.isa.dispatch(ColumnsByPanels {
-            pieces: &[Rows {
-                a: a.data_from(self.steps.start, 0),
-                stride: a.row_stride(),
-                len: self.steps.len(),
-                lines: self.lines,
-            }],
-            columns: rows.clone(),
-            panels: (end - start).div_ceil(LINE),
-            packed: room,
-            sink: IntoMatrix {
-                first: rows.start,
-                c: MatMut::new(&mut c.data()[start..], m, end - start, stride),
-                add: self.add,
-            },
-        });
     }
 }

@@ -49,7 +49,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::activation::{Activation, activation_forward};
-use super::matrix::{Aligned, LINE, MatMut, padded};
+use super::matrix::{Aligned, MatMut, padded};
 use crate::isa::Isa;
 
 /// What becomes of the product.
@@ -168,35 +168,6 @@ impl WithSimd for BiasActivation<'_> {
             let n = row.len();
             activation_forward(simd, self.activation, self.line, n);
             row.copy_from_slice(&self.line[..n]);
-        }
-    }
-}
-
-/// Puts the strips into C.
-struct IntoMatrix<'a> {
-    c: MatMut<'a>,
-    first: usize,
-    add: bool,
-}
-
-impl Sink for IntoMatrix<'_> {
-    #[inline(always)]
-    fn begin(&mut self, i: usize, j: usize, strip: &mut [[f32; LINE]]) -> bool {
-        if self.add {
-            let width = LINE.min(self.c.cols() - j * LINE);
-            for (r, line) in strip.iter_mut().enumerate() {
-                line[..width].copy_from_slice(&self.c.row(i - self.first + r)[j * LINE..][..width]);
-            }
-        }
-        self.add
-    }
-
-    #[inline(always)]
-    fn take<S: Simd>(&mut self, _: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
-        let width = LINE.min(self.c.cols() - j * LINE);
-        for (r, line) in strip.iter().enumerate() {
-            let row = &mut self.c.row(i - self.first + r)[j * LINE..][..width];
-            row.copy_from_slice(&line[..width]);
         }
     }
 }

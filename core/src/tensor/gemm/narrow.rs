@@ -22,37 +22,80 @@ use super::{Operand, pack};
 use crate::isa::{Isa, prefetch};
 use crate::tensor::matrix::{LINE, MatMut, MatRef};
 use crate::tensor::turn::{FOUR, quarters, turned};
-use store::{place, store};
+use store::{place_columns, place_rows, store};
 
 /// Columns of the wider form: as many as leave registers to turn A in.
-const WIDE: usize = 10;
+pub(super) const WIDE: usize = 10;
 
-/// Columns of the narrower one.
+/// Columns of the narrower one,
 const SLIM: usize = 6;
 
+/// and of one for a column, or two.
+const PAIR: usize = 2;
+
 /// C = A B, or C += A B, if B has so few columns and A as many rows as fill a tile: whether it is done.
-pub(super) fn multiply(
+pub(super) fn few_columns(
     isa: Isa,
     (a, rows): (&MatRef<'_>, Range<usize>),
     b: &Operand<'_>,
     c: &mut MatMut<'_>,
     add: bool,
 ) -> bool {
-    if b.cols() > WIDE || b.rows() == 0 {
+    let (n, c_stride) = (b.cols(), c.row_stride());
+    let (a, a_stride, rows) = (a.data_from(rows.start, 0), a.row_stride(), rows.len());
+    // A lone column whose numbers lie side by side is as good as a row.
+    let is_turned = n == 1 && c_stride == 1;
+    let place = Place {
+        c: c.data(),
+        c_stride: if is_turned { rows } else { c_stride },
+        is_turned,
+    };
+    by_width(isa, (a, a_stride, rows), (*b, n), place, add)
+}
+
+/// The same of an A of so few rows and a transposed B: of C transposed, B is what A was.
+pub(super) fn few_rows(
+    isa: Isa,
+    (a, rows): (&MatRef<'_>, Range<usize>),
+    b: &MatRef<'_>,
+    c: &mut MatMut<'_>,
+    add: bool,
+) -> bool {
+    let (m, k, c_stride) = (rows.len(), a.cols(), c.row_stride());
+    let a = MatRef::new(a.data_from(rows.start, 0), m, k, a.row_stride());
+    let place = Place {
+        c: c.data(),
+        c_stride,
+        is_turned: true,
+    };
+    let long = (b.data(), b.row_stride(), b.rows());
+    by_width(isa, long, (Operand::Transposed(a), m), place, add)
+}
+
+fn by_width(
+    isa: Isa,
+    a: (&[f32], usize, usize),
+    (b, n): (Operand<'_>, usize),
+    place: Place<'_>,
+    add: bool,
+) -> bool {
+    if n > WIDE || b.rows() == 0 {
         false
-    } else if b.cols() > SLIM {
-        of_columns::<WIDE>(isa, (a, rows), b, c, add)
+    } else if n > SLIM {
+        of_columns::<WIDE>(isa, a, b, place, add)
+    } else if n > PAIR {
+        of_columns::<SLIM>(isa, a, b, place, add)
     } else {
-        of_columns::<SLIM>(isa, (a, rows), b, c, add)
+        of_columns::<PAIR>(isa, a, b, place, add)
     }
 }
 
 /// By tiles of N columns.
 fn of_columns<const N: usize>(
     isa: Isa,
-    (a, rows): (&MatRef<'_>, Range<usize>),
-    b: &Operand<'_>,
-    c: &mut MatMut<'_>,
+    (a, a_stride, rows): (&[f32], usize, usize),
+    b: Operand<'_>,
+    place: Place<'_>,
     add: bool,
 ) -> bool {
     let lying = match b {
@@ -63,21 +106,19 @@ fn of_columns<const N: usize>(
     let b_rows = if let Some(rows) = lying {
         rows
     } else {
-        room = pack::rows_of(*b);
+        room = pack::rows_of(b);
         &room[..]
     };
-    let (a_stride, c_stride) = (a.row_stride(), c.row_stride());
     let mut narrow = Narrow::<N> {
-        a: a.data_from(rows.start, 0),
+        a,
         a_stride,
-        rows: rows.len(),
+        rows,
         b: b_rows,
-        c: c.data(),
-        c_stride,
+        place,
         n: b.cols(),
         add,
         tile: &mut [],
-        far: rows.len() * a_stride * size_of::<f32>() > Caches::of_this_machine().l3 / 2,
+        far: rows * a_stride * size_of::<f32>() > Caches::of_this_machine().l3 / 2,
     };
     if narrow.takes_tiles(add || b.rows() > KB) {
         return isa.dispatch(narrow);
@@ -85,6 +126,15 @@ fn of_columns<const N: usize>(
     let mut tile = [[0.0; N]; 2 * LINE];
     narrow.tile = &mut tile;
     isa.dispatch(narrow)
+}
+
+/// Where C lies.
+struct Place<'a> {
+    /// Rows, `c_stride` apart,
+    c: &'a mut [f32],
+    c_stride: usize,
+    /// or columns.
+    is_turned: bool,
 }
 
 /// C = A B, or C += A B, by tiles of N columns.
@@ -95,9 +145,8 @@ struct Narrow<'a, const N: usize> {
     rows: usize,
     /// Rows of B, and whatever makes them as wide as a tile.
     b: &'a [[f32; N]],
-    /// Rows of C, `c_stride` apart, and how many columns it has.
-    c: &'a mut [f32],
-    c_stride: usize,
+    place: Place<'a>,
+    /// How many columns C has.
     n: usize,
     add: bool,
     /// Room for the rows of a tile that cannot be put into C as they are.
@@ -129,10 +178,10 @@ impl<const N: usize> WithSimd for Narrow<'_, N> {
     reason = "counted loops are unrolled, which leaves arrays of vectors in registers"
 )]
 impl<const N: usize> Narrow<'_, N> {
-    /// Whether rows of a tile can be put into C at once, added to it or not.
+    /// Whether a tile can be put into C at once, its sums added or not.
     #[inline(always)]
     fn takes_tiles(&self, add: bool) -> bool {
-        self.n == N && !add
+        self.place.is_turned || self.n == N && !add
     }
 
     #[inline(always)]
@@ -203,10 +252,27 @@ impl<const N: usize> Narrow<'_, N> {
             step(simd, x, b_left, &mut acc);
         }
         let add = self.add || pc > 0;
+        let (tile, n) = (V * S::F32_LANES, self.n);
+        let Place {
+            c,
+            c_stride,
+            is_turned,
+        } = &mut self.place;
+        let (c, c_stride) = (&mut **c, *c_stride);
+        if *is_turned {
+            let mut columns = [[0.0; 2 * LINE]; N];
+            for v in 0..V {
+                for j in 0..N {
+                    S::as_mut_simd_f32s(&mut columns[j][v * S::F32_LANES..]).0[0] = acc[v][j];
+                }
+            }
+            return place_columns(&columns[..n], done..tile, (&mut c[i..], c_stride), add);
+        }
+        let c = &mut c[i * c_stride..];
         // (Rows that are done are then written once more.)
-        let in_place = self.takes_tiles(add);
+        let in_place = n == N && !add;
         let (rows, row_stride) = if in_place {
-            (&mut self.c[i * self.c_stride..], self.c_stride)
+            (&mut *c, c_stride)
         } else {
             (self.tile.as_flattened_mut(), N)
         };
@@ -214,15 +280,12 @@ impl<const N: usize> Narrow<'_, N> {
         let zero = simd.splat_f32s(if add { -0.0 } else { 0.0 });
         if row_stride == N {
             // Known to the compiler, it costs nothing.
-            store(simd, zero, &acc, &mut rows[..V * S::F32_LANES * N], N);
+            store(simd, zero, &acc, &mut rows[..tile * N], N);
         } else {
             store(simd, zero, &acc, rows, row_stride);
         }
         if !in_place {
-            let rows = done..V * S::F32_LANES;
-            let c = &mut self.c[i * self.c_stride..];
-            let shape = (self.c_stride, self.n);
-            place(&self.tile[rows.clone()], rows.start, c, shape, add);
+            place_rows(&self.tile[done..tile], done, c, (c_stride, n), add);
         }
     }
 }

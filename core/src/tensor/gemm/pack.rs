@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 
+use crate::isa::Isa;
 use crate::tensor::matrix::{Aligned, LINE, MatRef, padded};
+use crate::tensor::turn::Transpose;
 
 /// One operand of a product: a matrix, or its transpose without moving it.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +57,7 @@ impl Panels {
     /// The panels of that operand.
     pub fn pack(b: Operand<'_>) -> Self {
         let mut panels = Self::zeros(b.rows(), b.cols());
-        pack_into(b, 0..b.rows(), 0..b.cols(), panels.lines_mut());
+        pack_into(Isa::SCALAR, b, 0..b.rows(), 0..b.cols(), panels.lines_mut());
         panels
     }
 
@@ -96,6 +98,7 @@ const TOGETHER: usize = 4;
 
 /// Writes rows `ks` and columns `ns` of `b` as panels into the first ceil(|ns| / 16) * |ks| lines of `out`.
 pub(super) fn pack_into(
+    isa: Isa,
     b: Operand<'_>,
     ks: Range<usize>,
     ns: Range<usize>,
@@ -133,44 +136,45 @@ pub(super) fn pack_into(
             }
             Operand::Transposed(b) => {
                 for (j, lines) in (0..width).step_by(LINE).zip(out.chunks_exact_mut(k)) {
-                    let width = LINE.min(width - j);
-                    for i in 0..width {
-                        let row = &b.data()[(first + j + i) * b.row_stride() + ks.start..][..k];
-                        for (line, x) in lines.iter_mut().zip(row) {
-                            line[i] = *x;
-                        }
-                    }
-                    for line in lines {
-                        line[width..].fill(0.0);
-                    }
+                    isa.dispatch(Transpose {
+                        from: b.data_from(first + j, ks.start),
+                        from_stride: b.row_stride(),
+                        rows: LINE.min(width - j),
+                        columns: k,
+                        to: lines.as_flattened_mut(),
+                        to_stride: LINE,
+                    });
                 }
             }
         }
     }
 }
 
-/// Writes so many steps of some rows of a transposed matrix, columns of `a`, into `out`, row after row: gives the distance
-/// between them.
+/// The distance between rows that [`rows_into`] makes of so many steps: whole lines and one more, lest the rows of a block of
+/// KB steps contend for the same places in a cache.
+pub(super) fn stride_of_rows(steps: usize) -> usize {
+    padded(steps) + LINE
+}
+
+/// Writes so many steps of some rows of a transposed matrix, columns of `a`, into `out`, row after row.
 pub(super) fn rows_into(
+    isa: Isa,
     a: MatRef<'_>,
     rows: Range<usize>,
     steps: Range<usize>,
-    out: &mut Vec<f32>,
-) -> usize {
-    // Whole lines and one more, lest the rows of a block of KB steps contend for the same places in a cache.
-    let stride = padded(steps.len()) + LINE;
-    out.resize(rows.len() * stride, 0.0);
-    let firsts = rows.clone().step_by(TURNED_TOGETHER);
-    for (first, out) in firsts.zip(out.chunks_mut(TURNED_TOGETHER * stride)) {
-        let columns = first..rows.end.min(first + TURNED_TOGETHER);
-        for (p, step) in steps.clone().enumerate() {
-            let line = &a.row(step)[columns.clone()];
-            for (row, x) in out.chunks_exact_mut(stride).zip(line) {
-                row[p] = *x;
-            }
-        }
+    out: &mut [f32],
+) {
+    if rows.is_empty() || steps.is_empty() {
+        return;
     }
-    stride
+    isa.dispatch(Transpose {
+        from: a.data_from(steps.start, rows.start),
+        from_stride: a.row_stride(),
+        rows: steps.len(),
+        columns: rows.len(),
+        to: out,
+        to_stride: stride_of_rows(steps.len()),
+    });
 }
 
 /// The rows of `b`, each with what is needed to make N numbers of it: whatever.
@@ -195,6 +199,3 @@ pub(super) fn rows_of<const N: usize>(b: Operand<'_>) -> Vec<[f32; N]> {
     }
     rows
 }
-
-/// Rows that are written at a time: few enough for the ends of all to be near.
-const TURNED_TOGETHER: usize = 8;

@@ -1,5 +1,7 @@
 //! A tile whose vectors are parts of columns, put into rows.
 
+use std::ops::Range;
+
 use pulp::Simd;
 
 use super::WIDE;
@@ -44,7 +46,11 @@ fn store_some<S: Simd, const N: usize>(
         }
         fours[g] = simd.interleave_shfl_f32s(fours[g]);
     }
-    let side_by_side = if S::F32_LANES < 2 * FOUR { 1 } else { N / FOUR };
+    let side_by_side = if S::F32_LANES < 2 * FOUR {
+        1
+    } else {
+        const { if N < FOUR { 1 } else { N / FOUR } }
+    };
     if side_by_side == 2 {
         for q in 0..FOUR {
             let parts = [0, 1].map(|g| numbers::<S>(fours[g][q]));
@@ -106,7 +112,7 @@ fn vector<S: Simd>(_: S, number: impl Fn(usize) -> f32) -> S::f32s {
 
 /// Rows of a tile, from row `first` of it on, of which C has not all columns, or to which they are added.
 #[inline(never)]
-pub(super) fn place<const N: usize>(
+pub(super) fn place_rows<const N: usize>(
     rows: &[[f32; N]],
     first: usize,
     c: &mut [f32],
@@ -121,6 +127,19 @@ pub(super) fn place<const N: usize>(
         } else {
             put(row, c, add);
         }
+    }
+}
+
+/// These rows of each column of a tile, where C has columns for rows, `stride` apart.
+#[inline(never)]
+pub(super) fn place_columns(
+    columns: &[[f32; 2 * LINE]],
+    rows: Range<usize>,
+    (c, stride): (&mut [f32], usize),
+    add: bool,
+) {
+    for (column, c) in columns.iter().zip(c.chunks_mut(stride)) {
+        put(&column[rows.clone()], &mut c[rows.clone()], add);
     }
 }
 
