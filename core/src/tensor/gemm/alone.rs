@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB, bytes, collides, fits_l2, is_near};
+use super::blocking::{Caches, KB, bytes, collides, fits_l2, is_near, stays_near};
 use super::epilogue::Epilogue;
 use super::few_rows::FewRows;
 use super::in_place::InPlace;
@@ -117,9 +117,15 @@ fn turned(
 fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
     let (k, n) = (b.rows(), b.row_stride());
     let caches = Caches::of_this_machine();
-    let is_some = rows <= SOME && bytes(k, n) <= caches.l3 / 8;
-    let is_many = rows <= MANY && fits_l2(k, n) && !collides(n);
-    rows <= FEW || !caches.is_l1_small() && (is_some || is_many) || is_near(k, n)
+    // Tiles of four panels have fewer rows, whose numbers are sooner found, and B need not be a stream.
+    let has_four = b.cols() / LINE == 4 && stays_near(k, n);
+    let pays_never = if caches.is_l1_small() {
+        has_four || rows <= 2 * FEW && fits_l2(k, n)
+    } else {
+        let is_some = rows <= SOME && bytes(k, n) <= caches.l3 / 8;
+        is_some || rows <= MANY && fits_l2(k, n) && !collides(n) || is_near(k, n)
+    };
+    rows <= FEW || pays_never
 }
 
 /// Whole lines of columns from B as it lies, the columns left over from a packed panel.
