@@ -84,24 +84,6 @@ impl Sink for Collect<'_> {
     }
 }
 
-/// The same, onto what C holds.
-struct Add<'a>(&'a mut Matrix);
-
-impl Sink for Add<'_> {
-    fn begin(&mut self, i: usize, j: usize, strip: &mut [[f32; LINE]]) -> bool {
-        for (r, line) in strip.iter_mut().enumerate() {
-            let row = &self.0.row(i + r)[j * LINE..];
-            let width = row.len().min(LINE);
-            line[..width].copy_from_slice(&row[..width]);
-        }
-        true
-    }
-
-    fn take<S: Simd>(&mut self, simd: S, i: usize, j: usize, strip: &mut [[f32; LINE]]) {
-        Collect(self.0).take(simd, i, j, strip);
-    }
-}
-
 /// C = A^T B in two pieces of the reduction, A packed or not, checked bit for bit.
 fn columns_by_panels<S: Simd>(simd: S, case: &Case, pack: bool) {
     let Case { m, n, k, a, b } = case;
@@ -138,20 +120,6 @@ fn columns_by_panels<S: Simd>(simd: S, case: &Case, pack: bool) {
         }
         let lanes = S::F32_LANES;
         assert_eq!(alone.to_vec(), want, "A^T b, m {m}, k {k}, {lanes} lanes");
-        let held: Vec<f32> = (0..m).map(|i| 0.1 + i as f32).collect();
-        let mut sum = Matrix::from_vec(m, 1, &held);
-        simd.vectorize(ColumnsByOne {
-            pieces: &pieces,
-            columns: 0..m,
-            sink: Add(&mut sum),
-        });
-        let want = gemm_chain(
-            [m, 1, k],
-            |i, p| a.row(p)[i],
-            |p, _| b.row(p)[0],
-            Some(&held),
-        );
-        assert_eq!(sum.to_vec(), want, "C + A^T b, m {m}, k {k}, {lanes} lanes");
     }
     assert_eq!(
         c.to_vec(),

@@ -73,7 +73,6 @@ impl<K: Sink> WithSimd for ColumnsByPanels<'_, K> {
             group: 0,
             width: 0,
             j: 0,
-            add: false,
             strips: [[[0.0; LINE]; GROUP]; MOST_PANELS],
             panels: 0,
         };
@@ -82,9 +81,6 @@ impl<K: Sink> WithSimd for ColumnsByPanels<'_, K> {
             (tiles.group, tiles.width) = (group, width);
             for (j, size) in groups(panels, panels_at_once::<S>()) {
                 (tiles.j, tiles.panels) = (j, size);
-                for (q, strip) in tiles.strips.iter_mut().take(size).enumerate() {
-                    tiles.add = sink.begin(group, j + q, &mut strip[..width]);
-                }
                 // Apart: the same for all sinks.
                 apart(simd, &mut tiles);
                 for (q, strip) in tiles.strips.iter_mut().take(size).enumerate() {
@@ -117,8 +113,6 @@ struct Tiles<'a> {
     /// The first panel, and how many there are.
     j: usize,
     panels: usize,
-    /// Whether the tiles are added to what the strips hold.
-    add: bool,
     strips: [[[f32; LINE]; GROUP]; MOST_PANELS],
 }
 
@@ -229,7 +223,7 @@ impl Tiles<'_> {
             for q in 0..NP {
                 let strip = &mut strips[q][i..][..MR];
                 for r in 0..MR {
-                    microkernel::store(simd, acc[r][q], &mut strip[r], self.add || pc > 0);
+                    microkernel::store(simd, acc[r][q], &mut strip[r], pc > 0);
                 }
             }
         }

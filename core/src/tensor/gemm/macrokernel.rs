@@ -324,12 +324,6 @@ pub struct Sums<'a> {
 
 /// Takes the finished strips of C = A^T B.
 pub trait Sink {
-    /// Fills the strip with what C holds there, if the product is to be added to it, and tells whether it did.
-    #[inline(always)]
-    fn begin(&mut self, _i: usize, _j: usize, _strip: &mut [[f32; LINE]]) -> bool {
-        false
-    }
-
     /// The numbers of C, if all that becomes of the product is that a multiple of it is added to them: only what is not
     /// zero need be.
     #[inline(always)]

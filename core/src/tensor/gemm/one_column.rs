@@ -59,12 +59,6 @@ impl<K: Sink> ColumnsByOne<'_, K> {
         let width = LINE.min(self.columns.end - first);
         let mut strip = [[0.0; LINE]; LINE];
         let mut sums = [[0.0; LINE]; N];
-        let mut add = false;
-        for (q, sums) in sums.iter_mut().enumerate() {
-            let at = first + q * LINE;
-            add = self.sink.begin(at, 0, &mut strip[..width]);
-            out_of(&strip, sums);
-        }
         for pc in (0..k).step_by(KB) {
             let [mut acc] = microkernel::zeros::<S, 1, N, PV>(simd);
             let mut start = 0;
@@ -92,7 +86,7 @@ impl<K: Sink> ColumnsByOne<'_, K> {
                 start += piece.len;
             }
             for (acc, sums) in acc.iter().zip(&mut sums) {
-                microkernel::store(simd, *acc, sums, add || pc > 0);
+                microkernel::store(simd, *acc, sums, pc > 0);
             }
         }
         for (q, sums) in sums.iter().enumerate() {
@@ -100,14 +94,6 @@ impl<K: Sink> ColumnsByOne<'_, K> {
             let at = first + q * LINE;
             self.sink.take(simd, at, 0, &mut strip[..width]);
         }
-    }
-}
-
-/// The first number of each line.
-#[inline(never)]
-fn out_of(strip: &[[f32; LINE]; LINE], sums: &mut [f32; LINE]) {
-    for (sum, line) in sums.iter_mut().zip(strip) {
-        *sum = line[0];
     }
 }
 
