@@ -1,7 +1,8 @@
 //! How fast is a matrix product: naive loops, our tiles without SIMD, each instruction set, one thread and two?
 //!
 //! The throughput is in floating-point operations (two for each multiply-add): Gelem/s are GFLOP/s. What one core and two
-//! can do at most is printed first. Shapes are m x n x k, C being m x n; all are A B. B is packed within the time measured,
+//! can do at most is printed first. Shapes are m x n x k, C being m x n; all are A B, "A^T", "B^T" with that operand stored as
+//! its transpose. B is packed within the time measured,
 //! except where it says "packed": so a network runs, whose weights stay packed; "columns" is the weight gradient's product,
 //! of the transpose of what A is to be, B being packed. Two threads are started for each product, except for "a team of 2",
 //! which computes one after the other, as a fit does. Every product is compared with the oracle
@@ -21,7 +22,7 @@ use mlp_core::tensor::gemm::{
     ColumnsByPanels, Epilogue, GROUP, Operand, Output, Panels, Product, Rows, RowsByPanels,
     Segment, Sink, gemm,
 };
-use mlp_core::tensor::{LINE, Matrix, padded};
+use mlp_core::tensor::{LINE, MatRef, Matrix, padded};
 use oracle::gemm::{gemm_chain, gemm_f64, gemm_naive, gemm_naive_by_rows};
 use oracle::rng::Rng;
 use oracle::tolerance::sum_bound;
@@ -67,6 +68,7 @@ struct Operands {
     /// The transpose, its rows an odd number of lines apart, as a fit has them.
     a_turned: Matrix,
     b_padded: Matrix,
+    b_turned: Matrix,
     b_packed: Panels,
     /// Some rows of the product as the oracle has them.
     rows: Vec<(usize, Vec<f32>)>,
@@ -88,6 +90,7 @@ impl Operands {
             a_turned: Matrix::from_fn(k, (m.div_ceil(LINE) | 1) * LINE, |p, i| {
                 if i < m { a[i * k + p] } else { 0.0 }
             }),
+            b_turned: Matrix::from_fn(n, k, |j, p| b[p * n + j]),
             b_packed: Panels::pack(Operand::Plain(b_padded.view())),
             b_padded,
             a,
@@ -104,6 +107,16 @@ impl Operands {
             How::Threads(threads) => {
                 let (a, b) = self.operands();
                 gemm(isa, threads, a, b, room.c.view_mut(), Output::Overwrite);
+            }
+            How::TurnedA => {
+                let ([m, _, k], a) = (self.shape, &self.a_turned);
+                let a = MatRef::new(a.view().data(), k, m, a.row_stride());
+                let (a, b) = (Operand::Transposed(a), self.operands().1);
+                gemm(isa, 1, a, b, room.c.view_mut(), Output::Overwrite);
+            }
+            How::TurnedB => {
+                let (a, b) = (self.operands().0, Operand::Transposed(self.b_turned.view()));
+                gemm(isa, 1, a, b, room.c.view_mut(), Output::Overwrite);
             }
         }
     }
@@ -215,13 +228,17 @@ enum How {
     Packed,
     Columns,
     Threads(usize),
+    TurnedA,
+    TurnedB,
     Team,
 }
 
-const WAYS: [(How, &str); 5] = [
+const WAYS: [(How, &str); 7] = [
     (How::Packed, "packed"),
     (How::Columns, "columns"),
     (How::Threads(1), "1 thread"),
+    (How::TurnedA, "1 thread, A^T"),
+    (How::TurnedB, "1 thread, B^T"),
     (How::Threads(2), "2 threads"),
     (How::Team, "a team of 2"),
 ];

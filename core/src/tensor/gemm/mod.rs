@@ -10,8 +10,9 @@
 //!
 //! **How.** A register tile of MR rows of A by one to four panels of 16 columns of B runs down the reduction
 //! (`microkernel`). It reads B where it lies if that is near (`in_place`); else the first rows of A pack it into panels
-//! ([`Panels`]) as they go, for all others (`alone`). A B of up to ten columns has a tile of its own (`narrow`), and
-//! so have an A of few rows (`few_rows`) and the weight gradient of a lone unit (`one_column`). The loops round the tile
+//! ([`Panels`]) as they go, for all others (`alone`). A B of up to ten columns has a tile of its own (`narrow`), which
+//! does as many rows by a transposed B as well; what else is transposed is brought into rows and panels by vectors. An A
+//! of few rows has one (`few_rows`), and so has the weight gradient of a lone unit (`one_column`). The loops round the tile
 //! keep each operand in the cache it should be read from (`macrokernel`, `columns`, `blocking`). Several threads take rows
 //! of C in turn, or columns (`product`, `across`).
 //! Overwriting never reads C, which may hold NaN.

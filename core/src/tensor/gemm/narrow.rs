@@ -9,6 +9,8 @@
 //!
 //! Four quarters of a vector are put together as they are loaded, which leaves a transposition of four by four within
 //! each quarter: shuffles that run beside the multiply-adds.
+//!
+//! Few rows of A by a transposed B are the same, transposed: the vectors run down the rows of what lies there.
 
 mod store;
 
