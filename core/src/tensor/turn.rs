@@ -3,6 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::matrix::{LINE, padded};
+use crate::isa::apart;
 
 /// Numbers of a row that are moved together.
 pub(super) const FOUR: usize = 4;
@@ -142,7 +143,7 @@ impl Transpose<'_> {
 pub struct Turn<'a> {
     /// Panel after panel, a line for each row.
     pub by_columns: &'a [[f32; LINE]],
-    /// Panel after panel, a line for each column. What it has past the last row is not written.
+    /// Panel after panel, a line for each column; zero past the last row.
     pub by_rows: &'a mut [[f32; LINE]],
     /// How many rows there are,
     pub rows: usize,
@@ -159,36 +160,16 @@ impl WithSimd for Turn<'_> {
         for (first, panel) in firsts.zip(self.by_rows.chunks_exact_mut(self.columns)) {
             let parts = self.by_columns.chunks_exact(self.rows);
             for (part, lines) in parts.zip(panel.chunks_mut(LINE)) {
-                let block = &part[first..self.rows.min(first + LINE)];
-                match block.first_chunk() {
-                    Some(block) if const { S::F32_LANES > 1 } => turn(simd, block, lines),
-                    _ => turn_slowly(block, lines),
-                }
+                let block = Transpose {
+                    from: part[first..].as_flattened(),
+                    from_stride: LINE,
+                    rows: LINE.min(self.rows - first),
+                    columns: lines.len(),
+                    to: lines.as_flattened_mut(),
+                    to_stride: LINE,
+                };
+                apart(simd, block);
             }
-        }
-    }
-}
-
-/// A whole block, or fewer columns of it.
-#[inline(always)]
-fn turn<S: Simd>(simd: S, block: &[[f32; LINE]; LINE], lines: &mut [[f32; LINE]]) {
-    for (g, lines) in lines.chunks_mut(FOUR).enumerate() {
-        for first in (0..LINE).step_by(S::F32_LANES) {
-            let x = turned(simd, |l, q| {
-                &block[first + l * FOUR + q].as_chunks::<FOUR>().0[g][..]
-            });
-            for (line, x) in lines.iter_mut().zip(x) {
-                S::as_mut_simd_f32s(&mut line[first..]).0[0] = x;
-            }
-        }
-    }
-}
-
-/// Fewer rows, number by number.
-fn turn_slowly(block: &[[f32; LINE]], lines: &mut [[f32; LINE]]) {
-    for (column, line) in lines.iter_mut().enumerate() {
-        for (x, row) in line.iter_mut().zip(block) {
-            *x = row[column];
         }
     }
 }
@@ -219,7 +200,7 @@ mod tests {
                 });
                 for r in 0..rows.next_multiple_of(LINE) {
                     for c in 0..columns {
-                        let want = if r < rows { number(r, c) } else { -2.0 };
+                        let want = if r < rows { number(r, c) } else { 0.0 };
                         assert_eq!(by_rows[r / LINE * columns + c][r % LINE], want, "{r} {c}");
                     }
                 }

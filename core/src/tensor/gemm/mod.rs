@@ -138,14 +138,19 @@ fn check_c([m, _, n]: [usize; 3], c: &MatMut<'_>, output: Output<'_>) {
 #[inline(always)]
 fn activate(isa: Isa, c: &mut MatMut<'_>, output: Output<'_>) {
     if let Output::Activate(bias, activation) = output {
-        let line = &mut Aligned::zeroed(padded(c.cols()));
-        isa.dispatch(BiasActivation {
-            c: c.reborrow(),
-            bias,
-            activation,
-            line,
-        });
+        activate_with(isa, c, bias, activation);
     }
+}
+
+#[inline(never)]
+fn activate_with(isa: Isa, c: &mut MatMut<'_>, bias: &[f32], activation: Activation) {
+    let line = &mut Aligned::zeroed(padded(c.cols()));
+    isa.dispatch(BiasActivation {
+        c: c.reborrow(),
+        bias,
+        activation,
+        line,
+    });
 }
 
 /// c = f(c + bias) for rows without padding, by way of one padded line.

@@ -108,8 +108,8 @@ fn of_columns<const N: usize>(
     let b_rows = if let Some(rows) = lying {
         rows
     } else {
-        room = pack::rows_of(b);
-        &room[..]
+        room = pack::rows_of(b, N);
+        room.as_chunks().0
     };
     let mut narrow = Narrow::<N> {
         a,

@@ -177,18 +177,16 @@ pub(super) fn rows_into(
     });
 }
 
-/// The rows of `b`, each with what is needed to make N numbers of it: whatever.
-pub(super) fn rows_of<const N: usize>(b: Operand<'_>) -> Vec<[f32; N]> {
-    let mut rows = vec![[0.0; N]; b.rows()];
-    for (p, row) in rows.iter_mut().enumerate() {
+/// The rows of `b`, each with what is needed to make `width` numbers of it: whatever.
+pub(super) fn rows_of(b: Operand<'_>, width: usize) -> Vec<f32> {
+    let mut rows = vec![0.0; b.rows() * width];
+    for (p, row) in rows.chunks_exact_mut(width).enumerate() {
         match b {
             Operand::Plain(b) => {
                 // All in one, if there is as much: a copy of some numbers takes as long as many.
-                if let Some(all) = b.data_from(p, 0).first_chunk() {
-                    *row = *all;
-                } else {
-                    row[..b.cols()].copy_from_slice(b.row(p));
-                }
+                let from = b.data_from(p, 0);
+                let len = if from.len() < width { b.cols() } else { width };
+                row[..len].copy_from_slice(&from[..len]);
             }
             Operand::Transposed(b) => {
                 for (j, x) in row.iter_mut().take(b.rows()).enumerate() {

@@ -249,14 +249,15 @@ impl<'c> Product<'c> {
     fn take_pieces(&self, member: &Member<'_>, a: &Operand<'_>, b: &Operand<'_>) {
         for index in self.claims.round(self.pieces.len(), member.index()) {
             let (range, c) = &mut *self.pieces[index].lock();
+            let (mut rows, mut b, mut output) = (range.clone(), *b, self.output);
+            let (mut n, mut stride) = (self.shape[2], self.stride);
             if self.by_lone_columns {
-                let c = &mut MatMut::new(c, 1, range.len(), range.len());
-                let b = &columns_of(*b, range.clone());
-                alone::multiply(self.isa, (a, 0..1), b, c, self.output.of(range));
-            } else {
-                let c = &mut MatMut::new(c, range.len(), self.shape[2], self.stride);
-                alone::multiply(self.isa, (a, range.clone()), b, c, self.output);
+                (n, stride) = (range.len(), range.len());
+                (b, output) = (columns_of(b, range.clone()), output.of(range));
+                rows = 0..1;
             }
+            let c = &mut MatMut::new(c, rows.len(), n, stride);
+            alone::multiply(self.isa, (a, rows), &b, c, output);
         }
     }
 }
