@@ -103,18 +103,21 @@ fn as_many_threads_as_a_team_has(optimizer: Optimizer) {
         .dense(512, Activation::Relu)
         .build()
         .expect("a network");
-    let of_a_team = |threads| {
+    let of_a_team = |threads, rows| {
         let extent = Extent {
             optimizer,
             batch: 64,
-            rows: 700,
+            rows,
             validation_rows: 0,
             keeps_best: false,
             threads,
         };
         Memory::of_fit(&network, &extent)
     };
-    assert_eq!(of_a_team(usize::MAX), of_a_team(MOST_THREADS));
+    assert_eq!(of_a_team(usize::MAX, 700), of_a_team(MOST_THREADS, 700));
+    assert_eq!(of_a_team(0, 700), of_a_team(1, 700));
+    // What a file says need not be so.
+    assert_eq!(of_a_team(1, usize::MAX).total(), usize::MAX);
 }
 
 // Without the usual harness, whose main thread allocates while a test runs.

@@ -26,10 +26,11 @@
 //! The same seed gives the same bits: the trained weights, the history and every prediction do not depend on the number
 //! of threads, on how a batch was split over them, or on the instruction set (AVX-512, AVX2, NEON or plain Rust).
 //! How: each number that a matrix product makes is one chain of fused multiply-adds in a fixed order
-//! ([`tensor::gemm`]); every other sum has 16 virtual lanes and a fixed tree ([`tensor::reduce`]); exp, log, tanh and
-//! sigmoid are our own, made of operations that round the same everywhere ([`tensor::math`]); randomness comes from
-//! generators whose values never change ([`rng`]). Nor do they depend on whether the run was interrupted: it hands out a
-//! [`Checkpoint`] as often as it is told to ([`Trainer::checkpoints`]), from which another goes on ([`Trainer::resume`]).
+//! ([`tensor::gemm`]); a sum along a row has 16 virtual lanes and a fixed tree ([`tensor::reduce`]), a sum down the rows
+//! takes them in their order; exp, log, tanh and sigmoid are our own, made of operations that round the same everywhere
+//! ([`tensor::math`]); randomness comes from generators whose values never change ([`rng`]). Nor do they depend on
+//! whether the run was interrupted: it hands out a [`Checkpoint`] as often as it is told to ([`Trainer::checkpoints`]),
+//! from which another goes on ([`Trainer::resume`]).
 //!
 //! # The rooms
 //!

@@ -263,6 +263,8 @@ pub fn run<T>(
 ) -> T {
     let barrier = Barrier::new(size.clamp(1, MOST_THREADS));
     std::thread::scope(|scope| {
+        // Before the first of them starts: where one cannot be started, those that have been are not to wait for it.
+        let _alarm = Alarm(&barrier);
         for index in 1..barrier.size {
             let (barrier, follow) = (&barrier, &follow);
             scope.spawn(move || {
@@ -270,7 +272,6 @@ pub fn run<T>(
                 follow(Member::new(index, barrier));
             });
         }
-        let _alarm = Alarm(&barrier);
         lead(Member::new(0, &barrier))
     })
 }
@@ -290,7 +291,7 @@ pub fn share(total: usize, unit: usize, index: usize, size: usize) -> std::ops::
 /// # Panics
 /// When `unit` or `size` is zero.
 pub fn largest_share(total: usize, unit: usize, size: usize) -> usize {
-    total.div_ceil(unit).div_ceil(size) * unit
+    total.div_ceil(unit).div_ceil(size).saturating_mul(unit)
 }
 
 #[cfg(test)]

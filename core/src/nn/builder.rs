@@ -202,7 +202,7 @@ impl Builder {
             check_dropout(plan.dropout)?;
             plan.activation.check()?;
             // Panels of whole lines; while a layer is made its weights exist three times.
-            floats = floats.saturating_add(3 * inputs * padded(plan.units));
+            floats = floats.saturating_add(inputs.saturating_mul(3 * padded(plan.units)));
             inputs = plan.units;
         }
         Error::unless_room_for(

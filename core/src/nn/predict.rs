@@ -1,13 +1,13 @@
 //! Running a network forward: many rows on several threads, or one row without an allocation.
 //!
 //! Where most inputs are zero (images, one-hot columns) the first layer skips them. As its weights are finite that changes
-//! no bit ([`SparseRowsByPanels`]), so a row alone, where the choice is made for it, and the same row in a block, where it
+//! no bit ([`SparseRowsByPanels`](crate::tensor::gemm::SparseRowsByPanels)), so a row alone, where the choice is made for it, and the same row in a block, where it
 //! is made for all rows of the block, give the same outputs.
 
 use super::Network;
 use crate::dataset::Inputs;
 use crate::team;
-use crate::tensor::gemm::{Epilogue, RowsByPanels, Segment, SparseRowsByPanels, room_for_rows};
+use crate::tensor::gemm::{ByPanels, Epilogue, Segment, room_for_rows};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, MatMut, Matrix, padded};
@@ -34,8 +34,8 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Takes the first rows of the input without their zeros, if these are at most one pair of numbers in `one_in`;
-    /// whether they are.
+    /// Takes the first rows of the input without their zeros, if at most one pair of numbers in `one_in` is other than
+    /// zero; whether that is so.
     fn without_zeros(&mut self, network: &Network, rows: usize, one_in: usize) -> bool {
         let inputs = network.inputs();
         if !network.layers[0].is_finite() {
@@ -140,8 +140,8 @@ impl Network {
     /// The outputs for one row of inputs as the network takes them, written to `out`; allocates nothing.
     ///
     /// # Panics
-    /// When `row` or `out` has another length than the network's inputs or outputs, or the scratch is another
-    /// network's.
+    /// When `row` or `out` has another length than the network's inputs or outputs, or the scratch, made for another network, has
+    /// no room for rows of this one.
     #[track_caller]
     pub fn predict_into(&self, row: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
         let (inputs, outputs) = (self.inputs(), self.outputs());
@@ -162,7 +162,7 @@ impl Network {
     }
 
     /// Takes `rows` rows of the scratch's input through all layers; the outputs, in rows of whole lines. Zeros are skipped
-    /// where at most one input in `one_in` is not zero.
+    /// where at most one pair of inputs in `one_in` is other than zero.
     fn forward<'s>(&self, scratch: &'s mut Scratch, rows: usize, one_in: usize) -> &'s [f32] {
         let skip = scratch.without_zeros(self, rows, one_in);
         for (l, layer) in self.layers.iter().enumerate() {
@@ -173,42 +173,25 @@ impl Network {
                 if l == 0 { &scratch.input } else { from },
                 padded(layer.inputs()),
             );
-            let (n, c_stride) = (layer.outputs(), padded(layer.outputs()));
-            let c = &mut to[..rows * c_stride];
-            let segments = &[Segment {
-                len: layer.inputs(),
-                lines: layer.panels.lines(),
-            }];
-            let epilogue = Epilogue {
-                bias: layer.bias.as_deref(),
-                activation: Some(layer.activation()),
-                preactivation: None,
+            let c_stride = padded(layer.outputs());
+            let product = ByPanels {
+                segments: &[Segment {
+                    len: layer.inputs(),
+                    lines: layer.panels.lines(),
+                }],
+                c: &mut to[..rows * c_stride],
+                c_stride,
+                n: layer.outputs(),
+                epilogue: Epilogue {
+                    bias: layer.bias.as_deref(),
+                    activation: Some(layer.activation()),
+                    preactivation: None,
+                },
             };
             if l == 0 && skip {
-                self.isa.dispatch(SparseRowsByPanels {
-                    a: &scratch.sparse,
-                    only: None,
-                    segments,
-                    meanwhile: None,
-                    room: &mut scratch.room,
-                    c,
-                    c_stride,
-                    n,
-                    epilogue,
-                });
+                product.of_sparse(self.isa, (&scratch.sparse, None), &mut scratch.room, None);
             } else {
-                self.isa.dispatch(RowsByPanels {
-                    a,
-                    a_stride,
-                    rows,
-                    segments,
-                    c,
-                    c_stride,
-                    n,
-                    padded: true,
-                    add: false,
-                    epilogue,
-                });
+                product.of_dense(self.isa, a, a_stride, rows);
             }
         }
         &scratch.rooms[(self.layers.len() + 1) % 2][..rows * padded(self.outputs())]

@@ -236,7 +236,7 @@ impl Optimizer {
     /// Whether all its settings make sense.
     ///
     /// # Errors
-    /// When the learning rate or weight decay is negative, a momentum, beta or rho is outside [0, 1), eps is not above 0,
+    /// When the learning rate or weight decay is negative, a momentum, beta or rho is outside [0, 1), eps is below 1e-16,
     /// or one is infinite or NaN.
     pub fn check(&self) -> Result<(), Error> {
         let name = self.name();

@@ -209,9 +209,11 @@ pub struct MatMut<'a> {
     stride: usize,
 }
 
+/// Whether such a matrix lies in so many elements; gives the stride, of which no multiple that is asked for overflows: that
+/// of a lone row may have been anything.
 #[inline(always)]
 #[track_caller]
-fn check(len: usize, rows: usize, cols: usize, stride: usize) {
+fn check(len: usize, rows: usize, cols: usize, stride: usize) -> usize {
     assert!(
         stride >= cols,
         "row stride {stride} is less than {cols} columns"
@@ -227,6 +229,7 @@ fn check(len: usize, rows: usize, cols: usize, stride: usize) {
         need.is_some_and(|need| len >= need),
         "a {rows} x {cols} matrix of row stride {stride} has no room in {len} elements"
     );
+    stride.min(len.max(1))
 }
 
 impl<'a> MatRef<'a> {
@@ -237,7 +240,7 @@ impl<'a> MatRef<'a> {
     #[inline]
     #[track_caller]
     pub fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        check(data.len(), rows, cols, stride);
+        let stride = check(data.len(), rows, cols, stride);
         Self {
             data,
             rows,
@@ -290,7 +293,7 @@ impl<'a> MatMut<'a> {
     #[inline]
     #[track_caller]
     pub fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        check(data.len(), rows, cols, stride);
+        let stride = check(data.len(), rows, cols, stride);
         Self {
             data,
             rows,
@@ -360,7 +363,9 @@ mod tests {
         for (rows, cols, stride) in [(3, 4, 1 << 63), (usize::MAX, 1, usize::MAX), (2, 4, 4)] {
             assert!(catch_unwind(|| MatRef::new(&[0.0; 7], rows, cols, stride)).is_err());
         }
-        assert_eq!(MatRef::new(&[1.0; 7], 1, 7, usize::MAX).row(0), [1.0; 7]);
+        let lone = &[1.0; 7];
+        let lone = MatRef::new(lone, 1, 7, usize::MAX);
+        assert_eq!((lone.row(0), lone.row_stride()), (&[1.0; 7][..], 7));
         assert_eq!(MatRef::new(&[], usize::MAX, 0, usize::MAX).cols(), 0);
     }
 }

@@ -12,9 +12,9 @@ use super::LINE;
 /// The virtual lanes of a reduction that is under way; one line long.
 pub type Lanes = [f32; LINE];
 
-/// The fixed tree: 16 -> 8 -> 4 -> 2 -> 1.
+/// The fixed tree: 16 -> 8 -> 4 -> 2 -> 1; where the lanes are vectors, of as many reductions side by side.
 #[inline(always)]
-pub fn tree(mut lanes: Lanes, combine: impl Fn(f32, f32) -> f32) -> f32 {
+pub fn tree<V: Copy>(mut lanes: [V; LINE], combine: impl Fn(V, V) -> V) -> V {
     let mut half = LINE / 2;
     while half > 0 {
         for j in 0..half {

@@ -7,17 +7,17 @@ use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
 use super::first::First;
-use super::forward::with_segments;
 use super::given::{Given, Source};
 use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss};
 use super::mask::{Draw, Mask, MaskRow};
 use super::relay::Leg;
+use super::segments::with_segments;
 use super::share::Share;
 use super::skipped::Skipped;
 use crate::isa::Isa;
 use crate::nn::{Network, RowLoss};
 use crate::tensor::activation::Activation;
-use crate::tensor::gemm::{Epilogue, Rows, RowsByPanels, SparseRowsByPanels};
+use crate::tensor::gemm::{ByPanels, Epilogue, Rows};
 use crate::tensor::sparse::SparseRows;
 
 /// All members' shares, held for reading.
@@ -162,31 +162,18 @@ impl Block {
                 if columns.is_empty() {
                     continue;
                 }
-                let (c, n) = (&mut below.delta[columns.start..], columns.len());
+                let product = ByPanels {
+                    segments: &[panels],
+                    c: &mut below.delta[columns.start..],
+                    c_stride: below.stride,
+                    n: columns.len(),
+                    epilogue: Epilogue::default(),
+                };
                 match &mut layer.skipped_delta {
-                    Some(Skipped { rows, room, .. }) => self.isa.dispatch(SparseRowsByPanels {
-                        a: rows,
-                        only: None,
-                        segments: &[panels],
-                        meanwhile: None,
-                        room,
-                        c,
-                        c_stride: below.stride,
-                        n,
-                        epilogue: Epilogue::default(),
-                    }),
-                    None => self.isa.dispatch(RowsByPanels {
-                        a: &layer.delta,
-                        a_stride: layer.stride,
-                        rows: self.rows,
-                        segments: &[panels],
-                        c,
-                        c_stride: below.stride,
-                        n,
-                        padded: true,
-                        add: false,
-                        epilogue: Epilogue::default(),
-                    }),
+                    Some(Skipped { rows, room }) => {
+                        product.of_sparse(self.isa, (rows, None), room, None);
+                    }
+                    None => product.of_dense(self.isa, &layer.delta, layer.stride, self.rows),
                 }
             }
             let mask = (below.dropout > 0.0).then(|| Mask::new(draw, l, below.dropout));

@@ -7,14 +7,13 @@
 
 use std::ops::Range;
 
-use super::forward::Forward;
 use super::given::{Given, Source};
 use super::layer_rows::{LayerRows, odd_lines};
 use super::share::Share;
 use crate::isa::Isa;
 use crate::nn::Network;
 use crate::tensor::activation::Activation;
-use crate::tensor::gemm::{Epilogue, Rows};
+use crate::tensor::gemm::{ByPanels, Epilogue, Rows};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::padded;
 
@@ -65,7 +64,7 @@ impl First {
         self.given.gather(self.isa, source, rows);
         self.given.turn(self.isa);
         let keep = self.activation.needs_preactivation();
-        let forward = Forward {
+        let forward = ByPanels {
             segments: &[share.segment(0)],
             c: &mut self.output,
             c_stride: self.stride,

@@ -8,9 +8,9 @@ use super::block::Block;
 use super::drawn::DrawnMasks;
 use super::first::First;
 use super::given::Given;
-use super::layer_rows::{Aim, odd_lines};
+use super::layer_rows::Aim;
 use super::leader::Leader;
-use super::memory::{ROWS_TO_MEASURE, rows_of_a_member};
+use super::memory::{Extent, Memory, rows_of_a_member};
 use super::relay::{Ahead, HandedOn, Leg};
 use super::run::Run;
 use super::share::{Needs, Share};
@@ -19,7 +19,7 @@ use super::snapshot::{self, Start};
 use super::{History, Threads, Trainer, identity};
 use crate::dataset::Dataset;
 use crate::error::Error;
-use crate::nn::{Layer, Loss, Network};
+use crate::nn::{Loss, Network};
 use crate::team::{self, Broken, MOST_THREADS};
 use crate::tensor::gemm::KB;
 use crate::tensor::sparse::SparseRows;
@@ -93,7 +93,16 @@ fn plan<'a>(
         Some(_) => DrawnMasks::size(network, batch_size),
         None => 0,
     };
-    check_memory(network, needs, part.max(threads * ROWS_TO_MEASURE), masks)?;
+    let extent = Extent {
+        optimizer: trainer.optimizer,
+        batch: batch_size,
+        rows,
+        validation_rows,
+        keeps_best: trainer.patience.is_some(),
+        threads,
+    };
+    let bytes = Memory::of_fit(network, &extent).total();
+    Error::unless_room_for(bytes.saturating_add(masks), "training this network")?;
     train.inputs().move_to_large_pages();
     train.targets().move_to_large_pages();
     let sparse = train.inputs().are_sparse(network.isa(), DENSITY);
@@ -194,19 +203,4 @@ fn team_size(threads: Threads, network: &Network, batch_size: usize) -> usize {
             threads.min(team::available_threads()).min(pays.max(1))
         }
     }
-}
-
-/// Whether there is room for a run with `rows` rows under way at a time.
-fn check_memory(network: &Network, needs: Needs, rows: usize, masks: usize) -> Result<(), Error> {
-    // Weights as panels and transposed, and what is kept about each; activations and gradients of the rows.
-    let weights = (2 + needs.per_weight()).saturating_mul(network.parameters());
-    let units = |layer: &Layer| 4 * odd_lines(layer.outputs());
-    let row = odd_lines(network.inputs()) + network.layers().iter().map(units).sum::<usize>();
-    let floats = weights.saturating_add(rows.saturating_mul(row));
-    Error::unless_room_for(
-        floats
-            .saturating_mul(size_of::<f32>())
-            .saturating_add(masks),
-        "training this network",
-    )
 }

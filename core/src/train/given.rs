@@ -1,12 +1,11 @@
 //! The inputs of one thread's rows of the batch: gathered from the data, as they are or with a mask of what is not zero.
 
-use super::forward::Forward;
 use super::layer_rows::odd_lines;
 use super::mask::{Mask, MaskRow};
 use crate::dataset::{Inputs, Targets};
 use crate::isa::Isa;
 use crate::tensor::MatMut;
-use crate::tensor::gemm::{Meanwhile, room_for_rows};
+use crate::tensor::gemm::{ByPanels, Meanwhile, room_for_rows};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 
@@ -88,7 +87,7 @@ impl Given {
         &mut self,
         isa: Isa,
         rows: usize,
-        forward: Forward<'_>,
+        forward: ByPanels<'_>,
         meanwhile: Option<&dyn Fn(usize, usize)>,
     ) {
         match self {

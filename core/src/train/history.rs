@@ -79,7 +79,7 @@ pub enum Stop {
     Finished,
     /// What is monitored has not become better for as many epochs as the patience allowed.
     Patience,
-    /// The callback said so.
+    /// The callback said so, or whoever is asked by [`stop_when`](super::Trainer::stop_when).
     Callback,
 }
 

@@ -90,7 +90,7 @@ pub(super) fn settings(
         .collect()
 }
 
-/// `784 -> 128 relu -> 10 softmax, dropout 0.2`: widths, activations, and what else a layer is told.
+/// `784 -> 128 relu -> 10 softmax (inputs dropped: 0.2)`: widths, activations, and what else a layer is told.
 fn network_text(network: &Network) -> String {
     let layer = |layer: &Layer| {
         let dropped = match layer.dropout() {

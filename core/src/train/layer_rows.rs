@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::forward::Forward;
 use super::mask::Mask;
 use super::skipped::{Skipped, skips};
 use crate::dataset::Targets;
@@ -12,7 +11,7 @@ use crate::isa::{Isa, prefetch};
 use crate::nn::loss::{class_losses_backward, loss_backward, loss_forward, single_losses_backward};
 use crate::nn::{Layer, Loss, Network, RowLoss, Target};
 use crate::tensor::activation::{Activation, activation_backward_rows};
-use crate::tensor::gemm::{Epilogue, Segment};
+use crate::tensor::gemm::{ByPanels, Epilogue, Segment};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, padded};
@@ -97,9 +96,9 @@ impl LayerRows {
         segments: &'a [Segment<'a>],
         bias: Option<&'a [f32]>,
         activation: Option<Activation>,
-    ) -> Forward<'a> {
+    ) -> ByPanels<'a> {
         let keep = self.activation.needs_preactivation();
-        Forward {
+        ByPanels {
             segments,
             c: &mut self.output[columns.start..],
             c_stride: self.stride,
@@ -142,7 +141,7 @@ impl LayerRows {
         if training {
             skipped.rows.turn(isa);
         }
-        let Skipped { rows, room, .. } = self.skipped_output.insert(skipped);
+        let Skipped { rows, room } = self.skipped_output.insert(skipped);
         Some((rows, room))
     }
 

@@ -1,5 +1,6 @@
 //! What a fit takes of memory, by formula: everything that [`Trainer::fit`](super::Trainer::fit) allocates before its
-//! first step, in bytes.
+//! first step, in bytes (but the masks that [`legacy_random`](super::Trainer::legacy_random) draws: a byte for each
+//! input of a batch that can be dropped).
 //!
 //! With P the numbers of all layers' weights and biases (outputs padded to whole lines of 16), s the numbers that the
 //! optimiser keeps about each (2 for Adam), B the rows of a batch (of a part of 512 rows, where it is longer):
@@ -56,15 +57,15 @@ pub struct Extent {
     pub validation_rows: usize,
     /// Whether the best weights are kept: where there is a patience.
     pub keeps_best: bool,
-    /// Threads; of more than a team can have, as many as that.
+    /// Threads, at least one; of more than a team can have, as many as that.
     pub threads: usize,
 }
 
 impl Memory {
-    /// What training that network takes.
+    /// What training that network takes; what no machine can count is the greatest number.
     pub fn of_fit(network: &Network, extent: &Extent) -> Self {
         let extent = Extent {
-            threads: extent.threads.min(team::MOST_THREADS),
+            threads: extent.threads.clamp(1, team::MOST_THREADS),
             ..*extent
         };
         let float = size_of::<f32>();
@@ -81,7 +82,7 @@ impl Memory {
         let part = batch.min(KB);
         let [own, measured] = rows_of_a_member(part, extent.validation_rows, extent.threads);
         let rows = extent.threads * own;
-        let results = extent.threads * measured.max(own);
+        let results = extent.threads.saturating_mul(measured.max(own));
         let skipped = all_skipped(network, part).map(|units| Skipped::size(units, own));
         let skipped = extent.threads * skipped.sum::<usize>();
         let inputs = odd_lines(network.inputs());
@@ -100,16 +101,20 @@ impl Memory {
             None => 0,
         };
         Self {
-            weights: float * (forms * kept + transposed),
-            moments: float * extent.optimizer.moments() * kept,
+            weights: float.saturating_mul(forms * kept + transposed),
+            moments: float.saturating_mul(extent.optimizer.moments() * kept),
             activations: float * (given + rows * row + packed + turned) + skipped,
-            rows: size_of::<u32>() * extent.rows + size_of::<RowLoss>() * results,
+            rows: size_of::<u32>()
+                .saturating_mul(extent.rows)
+                .saturating_add(size_of::<RowLoss>().saturating_mul(results)),
         }
     }
 
     /// All of it.
     pub fn total(&self) -> usize {
-        self.weights + self.moments + self.activations + self.rows
+        [self.moments, self.activations, self.rows]
+            .into_iter()
+            .fold(self.weights, usize::saturating_add)
     }
 }
 

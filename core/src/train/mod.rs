@@ -11,7 +11,7 @@ mod drawn;
 mod end;
 mod first;
 mod fit;
-mod forward;
+
 mod given;
 mod history;
 mod identity;
@@ -24,6 +24,7 @@ mod phases;
 mod relay;
 mod run;
 mod schedule;
+mod segments;
 mod share;
 mod sharing;
 mod skipped;

@@ -10,14 +10,15 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
 
-use super::forward::Forward;
 use super::given::Source;
 use super::layer_rows::{LayerRows, odd_lines};
 use super::sharing::STRIP;
 use crate::isa::Isa;
 use crate::nn::Network;
 use crate::tensor::activation::Activation;
-use crate::tensor::gemm::{Epilogue, Finish, KB, Meanwhile, Segment, Span, room_for_rows};
+use crate::tensor::gemm::{
+    ByPanels, Epilogue, Finish, KB, Meanwhile, Segment, Span, room_for_rows,
+};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 
@@ -198,7 +199,7 @@ impl Leg {
             columns: from..to,
             goes_on: block == 0 && self.goes_on(),
         };
-        let forward = Forward {
+        let forward = ByPanels {
             segments: &[segment],
             c: &mut self.sums[block],
             c_stride: self.stride,

@@ -42,11 +42,6 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    /// How many more floats there are for each weight.
-    pub(super) fn per_weight(self) -> usize {
-        self.moments + usize::from(self.parts) + usize::from(self.best)
-    }
-
     pub(super) fn new(optimizer: &Optimizer, parts: bool, best: bool) -> Self {
         Self {
             moments: optimizer.moments(),

@@ -10,7 +10,7 @@ use super::row::clip_lows;
 use crate::isa::apart;
 use crate::tensor::LINE;
 use crate::tensor::math::{exp_nonpositive, log};
-use crate::tensor::reduce::Lanes;
+use crate::tensor::reduce::{Lanes, tree};
 
 /// As [`loss_backward`](super::loss_backward) for softmax and cross-entropy: the loss of each line of `cols` logits z, which
 /// becomes dL/dz. One class and one result for each line.
@@ -161,17 +161,4 @@ fn probabilities<S: Simd>(simd: S, columns: &mut [Lanes], chosen: &Lanes) -> Out
 #[inline(always)]
 fn greater<S: Simd>(simd: S, a: S::f32s, b: S::f32s) -> S::f32s {
     simd.select_f32s(simd.greater_than_f32s(b, a), b, a)
-}
-
-/// The tree of `tensor::reduce`, each lane being a vector.
-#[inline(always)]
-fn tree<V: Copy>(mut lanes: [V; LINE], combine: impl Fn(V, V) -> V) -> V {
-    let mut half = LINE / 2;
-    while half > 0 {
-        for j in 0..half {
-            lanes[j] = combine(lanes[j], lanes[j + half]);
-        }
-        half /= 2;
-    }
-    lanes[0]
 }

@@ -102,9 +102,9 @@ pub(super) fn block_in_l2(caches: Caches, k: usize) -> (usize, usize) {
 /// Panels in the widest tile: others are slower, so a block is to have whole ones.
 const WIDEST: usize = 3;
 
-/// Bytes of a B of k rows, n apart, as it lies.
+/// Bytes of a matrix of k rows, n apart, as it lies.
 pub(super) fn bytes(k: usize, n: usize) -> usize {
-    size_of::<f32>() * k * n
+    (size_of::<f32>() * n).saturating_mul(k)
 }
 
 /// Whether such a B stays in the second-level cache, so that it can be read again and again.

@@ -13,7 +13,7 @@ use pulp::{Simd, WithSimd};
 use self::contiguous::Contiguous;
 use self::long::Long;
 use super::blocking::{KB, collides, fits_l2, passes_by, stays_near};
-use super::microkernel::{keep, line, step, zeros};
+use super::microkernel::{keep, line, put, step, zeros};
 use crate::isa::apart;
 use crate::tensor::LINE;
 
@@ -247,9 +247,7 @@ impl<const PV: usize, const MR: usize, const NP: usize> WithSimd for Tile<'_, PV
             }
         }
         for (r, lines) in lines.iter().enumerate().take(rows) {
-            for (c, x) in c[r * c_stride..][..n].iter_mut().zip(lines.as_flattened()) {
-                *c = if add { *c } else { 0.0 } + x;
-            }
+            put(lines.as_flattened(), &mut c[r * c_stride..][..n], add);
         }
     }
 }

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::blocking::{Caches, KB, block_in_l2};
+use super::blocking::{Caches, KB, block_in_l2, bytes};
 use super::epilogue::Epilogue;
 use super::microkernel;
 use crate::isa::prefetch;
@@ -73,7 +73,7 @@ impl WithSimd for RowsByPanels<'_> {
     }
 }
 
-/// Cuts `n` into tiles of `most` (6 or 8), of 4 and of 1, with as few of 1 as can be: (start, size). For `most` = 1, only those.
+/// Cuts `n` into tiles of `most` (6, 8 or 12), of 4 and of 1, with as few of 1 as can be: (start, size). For `most` = 1, only those.
 #[inline(always)]
 pub(super) fn tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut start = 0;
@@ -143,7 +143,7 @@ impl RowsByPanels<'_> {
             .sum::<usize>();
         let caches = Caches::of_this_machine();
         let (deep, wide) = block_in_l2(caches, k);
-        let far = self.rows * self.a_stride * size_of::<f32>() > caches.l3 / 4;
+        let far = bytes(self.rows, self.a_stride) > caches.l3 / 4;
         for ic in (0..self.rows).step_by(MC) {
             let mc = MC.min(self.rows - ic);
             if k == 0 && !self.add {

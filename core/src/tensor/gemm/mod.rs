@@ -20,6 +20,7 @@
 mod across;
 mod alone;
 mod blocking;
+mod by_panels;
 mod claims;
 mod columns;
 mod epilogue;
@@ -35,6 +36,7 @@ mod room;
 mod sparse;
 
 pub use blocking::{Caches, KB};
+pub(crate) use by_panels::ByPanels;
 pub use columns::{ColumnsByPanels, GROUP, Rows};
 pub use epilogue::{Epilogue, Finish};
 pub use macrokernel::{RowsByPanels, Segment, Sink, Sums};

@@ -19,7 +19,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::blocking::{Caches, KB};
+use super::blocking::{Caches, KB, bytes};
 use super::{Operand, pack};
 use crate::isa::{Isa, prefetch};
 use crate::tensor::matrix::{LINE, MatMut, MatRef};
@@ -120,7 +120,7 @@ fn of_columns<const N: usize>(
         n: b.cols(),
         add,
         tile: &mut [],
-        far: rows * a_stride * size_of::<f32>() > Caches::of_this_machine().l3 / 2,
+        far: bytes(rows, a_stride) > Caches::of_this_machine().l3 / 2,
     };
     if narrow.takes_tiles(add || b.rows() > KB) {
         return isa.dispatch(narrow);
@@ -166,7 +166,7 @@ impl<const N: usize> WithSimd for Narrow<'_, N> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
-        // Vectors of rows: 12 or 20 accumulators of 32 registers, or 6 of 16, which have no room for the wider form.
+        // Vectors of rows: at most 20 accumulators of 32 registers, or 6 of 16, which have no room for the wider form.
         match S::F32_LANES {
             16 | 4 => self.run::<S, 2>(simd),
             8 if const { N <= SLIM } => self.run::<S, 1>(simd),

@@ -45,7 +45,7 @@ pub(super) fn threads_that_pay(threads: usize, [m, k, n]: [usize; 3], each: usiz
     } else {
         (each, m.div_ceil(alone::FEW))
     };
-    let pay = (m * k * n / each).min(parts);
+    let pay = (m.saturating_mul(k).saturating_mul(n) / each).min(parts);
     threads.min(pay).clamp(1, team::MOST_THREADS)
 }
 

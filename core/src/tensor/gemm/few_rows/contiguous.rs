@@ -14,7 +14,7 @@ use pulp::{Simd, WithSimd};
 use crate::isa::{mul_add, prefetch};
 use crate::tensor::LINE;
 use crate::tensor::gemm::blocking::Caches;
-use crate::tensor::gemm::microkernel::{keep, line};
+use crate::tensor::gemm::microkernel::{keep, line, put};
 
 /// Lines before one is read that it is asked for.
 const AHEAD: usize = 64;
@@ -78,9 +78,7 @@ impl<const PV: usize, const NP: usize> WithSimd for Contiguous<'_, PV, NP> {
         }
         let (of_few, of_most) = c.split_at_mut(head);
         for (c, sums) in [(of_few, few), (of_most, most)] {
-            for (c, x) in c.iter_mut().zip(sums) {
-                *c = if add { *c } else { 0.0 } + *x;
-            }
+            put(sums, c, add);
         }
     }
 }

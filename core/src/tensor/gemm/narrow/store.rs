@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::WIDE;
+use crate::tensor::gemm::microkernel::put;
 use crate::tensor::matrix::LINE;
 use crate::tensor::turn::FOUR;
 
@@ -140,13 +141,5 @@ pub(super) fn place_columns(
 ) {
     for (column, c) in columns.iter().zip(c.chunks_mut(stride)) {
         put(&column[rows.clone()], &mut c[rows.clone()], add);
-    }
-}
-
-/// c = x or c += x, as long as c is.
-#[inline(always)]
-fn put(row: &[f32], c: &mut [f32], add: bool) {
-    for (c, x) in c.iter_mut().zip(row) {
-        *c = if add { *c } else { 0.0 } + x;
     }
 }

@@ -1,4 +1,4 @@
-//! C = A^T B, two columns of A or four at a time.
+//! C = A^T B, one unit of columns of A or two at a time.
 
 use std::ops::Range;
 

@@ -9,8 +9,8 @@
 //!
 //! Both kernels broadcast the numbers of a unit of A, each for NP panels of B, whose sums stay in registers.
 //! [`SparseRowsByPanels`] takes a strip of columns of A for many rows at a time, whose part of B then is in the first-level
-//! cache, and two rows side by side: the chain of one alone would wait for its last sum. [`SparseColumnsByPanels`] takes two
-//! columns or four at a time, for one group of rows after the other, whose NP panels of B, copied side by side, then are in
+//! cache, and two rows side by side: the chain of one alone would wait for its last sum. [`SparseColumnsByPanels`] takes one
+//! unit or two at a time, for one group of rows after the other, whose NP panels of B, copied side by side, then are in
 //! that cache. Where all that becomes of the product is an addition, it takes only the pairs that are not zero.
 //! One row alone has ways of its own: forward two blocks of the reduction go side by side, and its outer product is added
 //! line by line where the sums lie.
