@@ -158,6 +158,15 @@ fn bad_labels_name_line_and_column() {
         fault("a,y\n1,x\n2,x\n"),
         "t.csv, column 2 (y): all rows have the same class, `x`; at least two are needed"
     );
+    let rows = |of: fn(u32) -> String| (0..=65_536).map(of).collect::<String>();
+    assert_eq!(
+        fault(format!("a,y\n{}", rows(|i| format!("1,x{i}\n")))),
+        "t.csv:65538, column 2 (y): more than 65536 different classes, or numbers of which one, in line 2, is `x0`"
+    );
+    assert_eq!(
+        fault(format!("a,y\n{}1,x\n", rows(|i| format!("1,{i}\n")))),
+        "t.csv:65539, column 2 (y): expected a number, found `x`"
+    );
 }
 
 #[test]

@@ -234,6 +234,23 @@ fn report_stays_readable_with_long_names_and_many_classes() {
     );
 }
 
+/// A matrix of all counts would take 20 GB.
+#[test]
+fn many_classes_take_no_room_for_what_is_not_there() {
+    let classes = 50_000;
+    let names: Vec<String> = (0..classes).map(|k| format!("{k}")).collect();
+    let p = Matrix::from_fn(3, classes, |r, c| if c == 7 * r { 0.5 } else { 0.0 });
+    let of = Classification::new(&names, &[0, 7, 49_999], &p).unwrap();
+    let told = [(0, 0, 1), (7, 7, 1), (49_999, 14, 1)];
+    assert!(of.confusion_matrix.counts().eq(told));
+    assert_eq!(
+        of.to_json()["confusion_matrix"],
+        serde_json::json!([[0, 0, 1], [7, 7, 1], [49_999, 14, 1]])
+    );
+    let report = of.to_string();
+    assert!(report.contains("1 x true 49999  predicted 14"), "{report}");
+}
+
 #[test]
 fn regression_report_names_outputs_and_their_mean() {
     let names = ["height", "weight"].map(str::to_owned);

@@ -79,31 +79,29 @@ impl Map<'_> {
 
     fn draw_cells(&self, svg: &mut Svg) {
         let gap = if self.cell > 12.0 { 1.0 } else { 0.0 };
-        let most = self.of.confusion_matrix.iter().flatten().max();
-        let digits = most.map_or(0, |most| most.to_string().len());
+        let counts = self.of.confusion_matrix.counts().map(|(_, _, count)| count);
+        let digits = counts.max().map_or(0, |most| most.to_string().len());
         let counts_fit = self.cell >= 4.0 + 6.8 * digits as f64;
-        for (t, row) in self.of.confusion_matrix.iter().enumerate() {
-            let support = row.iter().sum::<u64>();
-            // Cells without rows are left white: of a thousand classes nearly all are.
-            for (p, &count) in row.iter().enumerate().filter(|&(_, &count)| count > 0) {
-                let shade = (count as f64 / support as f64).cbrt();
-                let corner = (
-                    self.left + p as f64 * self.cell,
-                    self.top + t as f64 * self.cell,
-                );
-                let size = self.cell - gap;
-                let hint = format!(
-                    "true {}, predicted {}: {count}",
-                    self.names[t], self.names[p]
-                );
-                let fill = colour(if t == p { RIGHT } else { WRONG }, shade);
-                svg.rect(corner, (size, size), &fill, &hint);
-                if counts_fit {
-                    let middle = self.cell / 2.0;
-                    let at = (corner.0 + middle, corner.1 + middle + 4.0);
-                    let class = if shade > 0.6 { "light" } else { "dark" };
-                    svg.text(class, at, Anchor::Middle, &count.to_string());
-                }
+        let support = self.of.confusion_matrix.support();
+        // Cells without rows are left white: of a thousand classes nearly all are.
+        for (t, p, count) in self.of.confusion_matrix.counts() {
+            let shade = (count as f64 / support[t] as f64).cbrt();
+            let corner = (
+                self.left + p as f64 * self.cell,
+                self.top + t as f64 * self.cell,
+            );
+            let size = self.cell - gap;
+            let hint = format!(
+                "true {}, predicted {}: {count}",
+                self.names[t], self.names[p]
+            );
+            let fill = colour(if t == p { RIGHT } else { WRONG }, shade);
+            svg.rect(corner, (size, size), &fill, &hint);
+            if counts_fit {
+                let middle = self.cell / 2.0;
+                let at = (corner.0 + middle, corner.1 + middle + 4.0);
+                let class = if shade > 0.6 { "light" } else { "dark" };
+                svg.text(class, at, Anchor::Middle, &count.to_string());
             }
         }
         let side = self.side();

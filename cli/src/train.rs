@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use clap::{Arg, CommandFactory};
-use mlp_core::Kind;
 use mlp_core::dataset::{Dataset, Targets};
 use mlp_core::model_file::Model;
 use mlp_core::nn::{Layer, Network};
 use mlp_core::train::{Checkpoint, History, Stop, Trainer};
+use mlp_core::{Error, Kind};
 use serde_json::{Map, Value};
 
 use crate::args::{Cli, Task, TrainArgs};
@@ -44,6 +44,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     };
     let parts = targets::scaled(args, parts, &mut network)?;
     let told = record::settings(args, &settings, &parts, &network);
+    let place = |error: Error| error.at(args.output.display().to_string());
+    Model::check_room(&network, &parts.train, &Value::Object(told.clone())).map_err(place)?;
     if let Some(checkpoints) = &mut outputs.checkpoints {
         checkpoints.settle(&told)?;
     }
@@ -57,18 +59,6 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         trainer = trainer.legacy_random(random);
     }
     let history = fit(args, trainer, &parts, &outputs, &interrupt, &mut network)?;
-    if args.verbose
-        && let Some(bytes) = memory::most_held()
-    {
-        let cached = if args.cache {
-            ", with what the system had brought in of the cache"
-        } else {
-            ""
-        };
-        let bytes = print::bytes(bytes);
-        let told = format!("  memory: the process held at most {bytes}{cached}");
-        drop(writeln!(io::stderr(), "{told}"));
-    }
     let done = history.epochs.len();
     let kept = match args.patience {
         Some(_) => history.best_epoch,
@@ -87,16 +77,20 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
     targets::given_back(&parts, &mut network)?;
 
+    let record = record::finished(told, &history, kept);
+    let model = Model::new(network, &parts.train, parts.label.clone(), record);
+    // Before it is measured: whatever comes of that, the model is there.
+    outputs.write(&model, &args.data, &history, kept)?;
     let mut report = Vec::new();
     if interrupted.is_none() {
-        report = measured(args, &parts, &network)?;
+        report = measured(args, &parts, &model.network)?;
+    }
+    if args.verbose {
+        note_memory(args);
     }
     if args.patience.is_some() && kept > 0 {
         report.push(format!("kept the weights of epoch {kept} of {done}"));
     }
-    let record = record::finished(told, &history, kept);
-    let model = Model::new(network, &parts.train, parts.label, record);
-    outputs.write(&model, &args.data, &history, kept)?;
     report.push(outputs.wrote());
     report.push(format!(
         "{} in {}, {} {}",
@@ -117,6 +111,20 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         writeln!(stdout, "{line}")?;
     }
     interrupted.map_or(Ok(()), |signal| Err(ended(signal)))
+}
+
+/// What all took, on standard error.
+fn note_memory(args: &TrainArgs) {
+    let cached = if args.cache {
+        ", with what the system had brought in of the cache"
+    } else {
+        ""
+    };
+    if let Some(bytes) = memory::most_held() {
+        let bytes = print::bytes(bytes);
+        let told = format!("  memory: the process held at most {bytes}{cached}");
+        drop(writeln!(io::stderr(), "{told}"));
+    }
 }
 
 /// How good the network is on rows that it was not trained on.

@@ -73,6 +73,17 @@ fn settings_that_can_never_be_right() {
 }
 
 #[test]
+fn what_no_model_has_room_for_is_told_before_the_work() {
+    let room = Room::new();
+    let layers = vec!["4"; 1024].join(",");
+    room.fails(
+        &format!("train digits --rows 40 --epochs 1000000 --hidden {layers} -o m.safetensors"),
+        FAILED,
+        &["m.safetensors: expected 1 to 1024 layers, found 1025"],
+    );
+}
+
+#[test]
 fn unknown_options_name_the_nearest() {
     let room = Room::new();
     for (arguments, nearest) in [

@@ -251,6 +251,31 @@ fn idx_files_are_found_as_a_pair_a_folder_and_by_name() {
     let told = room.ok(&format!("train {images} {settings} -o pair.safetensors"));
     assert!(told.contains("held-out accuracy"), "{told}");
 
+    // A part may lack the last classes of the other; those to train on have all that there are.
+    let labels = |part: &str| room.path(&at(part, "labels-idx1"));
+    let lessened = |part: &str, greatest: u8| {
+        let mut bytes = fs::read(labels(part)).expect("labels");
+        for label in &mut bytes[8..] {
+            *label = greatest.min(*label);
+        }
+        fs::write(labels(part), bytes).expect("labels");
+    };
+    lessened("t10k", 0);
+    let told = room.ok(&format!("train mnist {settings} -o less.safetensors"));
+    assert!(told.contains("test accuracy"), "{told}");
+    let mut more = fs::read(labels("t10k")).expect("labels");
+    more[8 + 4] = 255;
+    fs::write(labels("t10k"), more).expect("labels");
+    room.fails(
+        &format!("train mnist {settings} -o more.safetensors"),
+        1,
+        &["t10k-labels-idx1-ubyte: row 5 has class `255`"],
+    );
+    // A model may know them.
+    lessened("t10k", 1);
+    lessened("train", 1);
+    room.ok("train mnist --epochs 1 --from m.safetensors -o on.safetensors");
+
     // Elsewhere, by the option and by the environment.
     fs::create_dir_all(room.path("else")).expect("a folder");
     fs::rename(room.path("data/mnist"), room.path("else/mnist")).expect("a move");

@@ -173,24 +173,24 @@ impl Score {
 
     fn of_classes(self, of: &Classification) -> Vec<f64> {
         let matrix = &of.confusion_matrix;
-        let classes = matrix.len();
         let each =
             |f: fn(&mlp_core::metrics::ClassScores) -> f64| of.per_class.iter().map(f).collect();
         match self {
             Self::Accuracy => vec![of.accuracy],
             Self::LogLoss => vec![of.log_loss.unwrap_or(f64::NAN)],
             Self::Mse => Vec::new(),
-            Self::Confusion => matrix.iter().flatten().map(|&n| n as f64).collect(),
-            Self::ConfusionByPredicted => (0..classes)
-                .flat_map(|p| matrix.iter().map(move |row| row[p] as f64))
+            Self::Confusion => matrix.rows().flatten().map(|n| n as f64).collect(),
+            Self::ConfusionByPredicted => (0..matrix.classes())
+                .flat_map(|p| (0..matrix.classes()).map(move |t| matrix.count(t, p) as f64))
                 .collect(),
             Self::Precision => each(|class| class.precision),
             Self::Recall => each(|class| class.recall),
             Self::F1 => each(|class| class.f1),
             Self::Support => each(|class| class.support as f64),
-            Self::Predicted => (0..classes)
-                .map(|p| matrix.iter().map(|row| row[p]).sum::<u64>() as f64)
-                .collect(),
+            Self::Predicted => {
+                let predicted = matrix.predicted();
+                predicted.into_iter().map(|n| n as f64).collect()
+            }
         }
     }
 }

@@ -82,10 +82,11 @@ pub fn open(data: &str, options: &SourceOptions) -> Result<Loaded, Error> {
         Source::Folder(folder) => {
             let train =
                 Pair::in_folder(&folder, "train").ok_or_else(|| no_files(&folder, "train"))?;
+            let train = train.read()?;
             let test = Pair::in_folder(&folder, "t10k")
-                .map(|pair| pair.read())
+                .map(|pair| pair.read_beside(&train, &options.read))
                 .transpose()?;
-            (train.read()?, test, None)
+            (train, test, None)
         }
         Source::Pair(pair) => (pair.read()?, None, None),
         Source::Csv(path) => {
@@ -260,6 +261,28 @@ impl Pair {
             )
             .at(self.images.display().to_string())),
         }
+    }
+
+    /// The rows to test on, with the columns and classes of those to train on; or, if a model is to know them, with
+    /// whatever classes they have.
+    fn read_beside(&self, train: &Dataset, options: &ReadOptions) -> Result<Dataset, Error> {
+        let test = self.read()?;
+        let (told, found) = (train.inputs().cols(), test.inputs().cols());
+        if told != found {
+            return Err(Error::new(
+                Kind::Data,
+                format!("images of {found} pixels, and those to train on have {told}"),
+            )
+            .at(self.images.display().to_string()));
+        }
+        // Those of each part are 0, 1, .. up to its greatest label.
+        let names = train.targets().names();
+        if options.expected.is_some() && names.len() < test.targets().names().len() {
+            return Ok(test);
+        }
+        let labels = self.labels.as_ref().unwrap_or(&self.images);
+        test.with_classes(names)
+            .map_err(|error| error.at(labels.display().to_string()))
     }
 }
 

@@ -1,7 +1,12 @@
 //! Accuracy, log loss, the confusion matrix, and precision, recall and F1 of each class.
 
+use super::ConfusionMatrix;
 use crate::error::{Error, Kind};
 use crate::tensor::Matrix;
+
+/// The most classes whose confusion matrix is told with all its zeros.
+#[cfg(feature = "files")]
+const MOST_IN_ROWS: usize = 1000;
 
 /// How well predicted probabilities fit the true classes.
 ///
@@ -17,8 +22,8 @@ pub struct Classification {
     /// file gives. (Of a `float32` array it clips at `2^-23`, and so forgives confident mistakes.) Rows are not scaled to
     /// sum to one. `None` when an output lies outside 0 to 1: then the outputs are scores, not probabilities.
     pub log_loss: Option<f64>,
-    /// How many rows of each class (first index: true) were predicted as each class (second index: predicted).
-    pub confusion_matrix: Vec<Vec<u64>>,
+    /// How many rows of each class were predicted as each class.
+    pub confusion_matrix: ConfusionMatrix,
     /// The scores of each class, in the order of the names.
     pub per_class: Vec<ClassScores>,
     /// The plain means over all classes, those without any row included.
@@ -77,7 +82,7 @@ impl Classification {
                 "there are no rows to measure: expected at least one",
             ));
         }
-        let mut confusion = vec![vec![0_u64; classes]; classes];
+        let mut confusion = ConfusionMatrix::new(classes);
         let mut log_loss = 0.0;
         let mut are_probabilities = true;
         for (r, &label) in labels.iter().enumerate() {
@@ -94,11 +99,11 @@ impl Classification {
             }
             are_probabilities &= row.iter().all(|p| (0.0..=1.0).contains(p));
             let (predicted, p) = predict(row, label);
-            confusion[label as usize][predicted] += 1;
+            confusion.add(label as usize, predicted);
             log_loss -= p.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln();
         }
         let rows = labels.len() as f64;
-        let hits: u64 = (0..classes).map(|k| confusion[k][k]).sum();
+        let hits: u64 = (0..classes).map(|k| confusion.count(k, k)).sum();
         let per_class = per_class(names, &confusion);
         Ok(Self {
             accuracy: hits as f64 / rows,
@@ -115,8 +120,9 @@ impl Classification {
         self.macro_avg.support
     }
 
-    /// As JSON: `accuracy`, `log_loss`, `confusion_matrix` (rows true, columns predicted), `per_class` (objects with
-    /// `name`, `precision`, `recall`, `f1`, `support`), `macro_avg` and `weighted_avg`.
+    /// As JSON: `accuracy`, `log_loss`, `confusion_matrix` (rows true, columns predicted; of more than 1000 classes the
+    /// counts that are not zero, as `[true, predicted, rows]`, classes numbered from 0), `per_class` (objects with `name`,
+    /// `precision`, `recall`, `f1`, `support`), `macro_avg` and `weighted_avg`.
     #[cfg(feature = "files")]
     pub fn to_json(&self) -> serde_json::Value {
         let average = |a: &Averages| serde_json::json!({"precision": a.precision, "recall": a.recall, "f1": a.f1, "support": a.support});
@@ -125,10 +131,15 @@ impl Classification {
             .iter()
             .map(|c| serde_json::json!({"name": c.name, "precision": c.precision, "recall": c.recall, "f1": c.f1, "support": c.support}))
             .collect();
+        let confusion_matrix = if self.per_class.len() > MOST_IN_ROWS {
+            serde_json::json!(self.confusion_matrix.counts().collect::<Vec<_>>())
+        } else {
+            serde_json::json!(self.confusion_matrix.rows().collect::<Vec<_>>())
+        };
         serde_json::json!({
             "accuracy": self.accuracy,
             "log_loss": self.log_loss,
-            "confusion_matrix": self.confusion_matrix,
+            "confusion_matrix": confusion_matrix,
             "per_class": per_class,
             "macro_avg": average(&self.macro_avg),
             "weighted_avg": average(&self.weighted_avg),
@@ -179,7 +190,7 @@ fn predict(row: &[f32], label: u32) -> (usize, f64) {
     (predicted_class(row), of_label)
 }
 
-fn per_class(names: &[String], confusion: &[Vec<u64>]) -> Vec<ClassScores> {
+fn per_class(names: &[String], confusion: &ConfusionMatrix) -> Vec<ClassScores> {
     let share = |part: u64, whole: u64| {
         if whole == 0 {
             0.0
@@ -187,18 +198,13 @@ fn per_class(names: &[String], confusion: &[Vec<u64>]) -> Vec<ClassScores> {
             part as f64 / whole as f64
         }
     };
-    let mut predicted = vec![0_u64; names.len()];
-    for row in confusion {
-        for (sum, count) in predicted.iter_mut().zip(row) {
-            *sum += count;
-        }
-    }
+    let (support, predicted) = (confusion.support(), confusion.predicted());
     names
         .iter()
         .enumerate()
         .map(|(k, name)| {
-            let hits = confusion[k][k];
-            let support = confusion[k].iter().sum::<u64>();
+            let hits = confusion.count(k, k);
+            let support = support[k];
             ClassScores {
                 name: name.clone(),
                 precision: share(hits, predicted[k]),

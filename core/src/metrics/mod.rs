@@ -4,8 +4,10 @@
 //! printed here is the number that a notebook gets from the same predictions. Both `Display` as an aligned text report.
 
 mod classification;
+mod confusion;
 mod regression;
 mod report;
 
 pub use classification::{Averages, ClassScores, Classification, predicted_class};
+pub use confusion::ConfusionMatrix;
 pub use regression::{OutputScores, Regression};

@@ -62,8 +62,8 @@ fn write_scores(f: &mut fmt::Formatter<'_>, of: &Classification) -> fmt::Result 
 
 fn write_confusion(f: &mut fmt::Formatter<'_>, of: &Classification) -> fmt::Result {
     let names: Vec<String> = of.per_class.iter().map(|c| shortened(&c.name)).collect();
-    let counts = || of.confusion_matrix.iter().flatten().copied();
-    let digits = counts().max().unwrap_or(0).to_string().len();
+    let counts = of.confusion_matrix.counts().map(|(_, _, count)| count);
+    let digits = counts.max().unwrap_or(0).to_string().len();
     // Columns are headed by the names if these are short, and else by the rows' numbers.
     let numbered = names.iter().any(|name| name.chars().count() > 8);
     let number = |k: usize| format!("[{}]", k + 1);
@@ -84,7 +84,7 @@ fn write_confusion(f: &mut fmt::Formatter<'_>, of: &Classification) -> fmt::Resu
     for head in &heads {
         write!(f, "{head:>cell$}")?;
     }
-    for (name, row) in sides.iter().zip(&of.confusion_matrix) {
+    for (name, row) in sides.iter().zip(of.confusion_matrix.rows()) {
         write!(f, "\n{name:>side$}")?;
         for count in row {
             write!(f, "{count:>cell$}")?;
@@ -99,11 +99,8 @@ fn write_confusions(
     of: &Classification,
     names: &[String],
 ) -> fmt::Result {
-    let mut confusions: Vec<(u64, usize, usize)> = Vec::new();
-    for (t, row) in of.confusion_matrix.iter().enumerate() {
-        let wrong = row.iter().enumerate().filter(|&(p, &n)| p != t && n > 0);
-        confusions.extend(wrong.map(|(p, &n)| (n, t, p)));
-    }
+    let wrong = of.confusion_matrix.counts().filter(|(t, p, _)| t != p);
+    let mut confusions: Vec<(u64, usize, usize)> = wrong.map(|(t, p, n)| (n, t, p)).collect();
     confusions.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
     if confusions.is_empty() {
         return write!(f, "no row was taken for another class");
@@ -111,7 +108,7 @@ fn write_confusions(
     let classes = names.len();
     write!(
         f,
-        "most frequent confusions of {classes} classes (the whole matrix is in the JSON form)"
+        "most frequent confusions of {classes} classes (all are in the JSON form)"
     )?;
     let shown = &confusions[..confusions.len().min(CONFUSIONS)];
     let width = widest(shown.iter().map(|&(_, t, _)| names[t].as_str()));

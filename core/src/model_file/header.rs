@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{FORMAT, MAX_LAYERS, Saved, TargetMeta, Task, fault};
+use super::{FORMAT, Saved, TargetMeta, Task, check_layers, fault};
 use crate::error::{Error, shown};
 
 /// What the JSON text says, before it is joined with the tensors.
@@ -79,12 +79,7 @@ pub(super) fn from_text(text: &str) -> Result<Header, Error> {
     let preprocessing = root.part("preprocessing")?;
     let target = root.part("target")?;
     let layers = architecture.list("layers")?;
-    if !(1..=MAX_LAYERS).contains(&layers.len()) {
-        return fault(format!(
-            "expected 1 to {MAX_LAYERS} layers, found {}",
-            layers.len()
-        ));
-    }
+    check_layers(layers.len())?;
     let task = target.text("task")?;
     Ok(Header {
         inputs: architecture.count("inputs")?,

@@ -127,10 +127,7 @@ impl Saved {
     /// # Errors
     /// Of [`Kind::Model`], naming the part, what was expected and what was found.
     pub fn check(&self) -> Result<(), Error> {
-        let count = self.layers.len();
-        if !(1..=MAX_LAYERS).contains(&count) {
-            return fault(format!("expected 1 to {MAX_LAYERS} layers, found {count}"));
-        }
+        check_layers(self.layers.len())?;
         let mut inputs = self.inputs();
         for (l, layer) in self.layers.iter().enumerate() {
             layer.check(l, inputs)?;
@@ -232,6 +229,23 @@ impl TargetMeta {
             _ => Ok(()),
         }
     }
+}
+
+fn check_layers(count: usize) -> Result<(), Error> {
+    if (1..=MAX_LAYERS).contains(&count) {
+        return Ok(());
+    }
+    fault(format!("expected 1 to {MAX_LAYERS} layers, found {count}"))
+}
+
+/// Whether the header is not too long.
+fn check_length(length: usize) -> Result<(), Error> {
+    if length <= MAX_HEADER {
+        return Ok(());
+    }
+    fault(format!(
+        "the names and the record take {length} bytes, expected at most {MAX_HEADER}"
+    ))
 }
 
 fn check_finite(name: &str, values: &[f32]) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Preprocessing, Saved, SavedLayer, Staged, TargetMeta, Task, Watch};
 use crate::dataset::options::Expected;
@@ -48,6 +48,22 @@ impl Model {
             network,
             record,
         }
+    }
+
+    /// Whether a file will have room for such a network, trained on this data: what would otherwise be found out when that
+    /// is done.
+    ///
+    /// # Errors
+    /// When it has too many layers, or the names and the record are too long.
+    pub fn check_room(network: &Network, data: &Dataset, record: &Value) -> Result<(), Error> {
+        super::check_layers(network.layers().len())?;
+        let names = [
+            data.inputs().columns().unwrap_or(&[]),
+            data.targets().names(),
+        ];
+        // The header is a text, and this a text in it.
+        let text = json!([names, record]).to_string();
+        super::check_length(Value::String(text).to_string().len())
     }
 
     /// Reads the model at `path`.

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use safetensors::{Dtype, View};
 
-use super::{MAX_HEADER, METADATA_KEY, Saved, Staged, Watch, fault, header, permit, stage_watched};
+use super::{
+    METADATA_KEY, Saved, Staged, Watch, check_length, fault, header, permit, stage_watched,
+};
 use crate::error::Error;
 use crate::tensor::Matrix;
 
@@ -60,11 +62,7 @@ pub fn to_bytes(saved: &Saved) -> Result<Vec<u8>, Error> {
         ))
     })?;
     let length = bytes.first_chunk().map_or(0, |&n| u64::from_le_bytes(n));
-    if length > MAX_HEADER as u64 {
-        return fault(format!(
-            "the names and the record take {length} bytes, expected at most {MAX_HEADER}"
-        ));
-    }
+    check_length(usize::try_from(length).unwrap_or(usize::MAX))?;
     Ok(bytes)
 }
 

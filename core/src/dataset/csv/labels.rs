@@ -91,15 +91,31 @@ impl Labels {
                 }
             }
         }
-        // More different labels than there may be classes: values, then.
-        if self.task == Task::Classes {
-            return Err(Fault::at(
-                line,
-                format!("more than {MAX_CLASSES} different classes"),
-            ));
-        }
+        self.are_too_many(line)?;
         self.become_values()?;
         self.push(label, line)
+    }
+
+    /// More different labels than there may be classes: values, if they all are numbers.
+    fn are_too_many(&self, line: usize) -> Result<(), Fault> {
+        let too_many = format!("more than {MAX_CLASSES} different classes");
+        if self.task == Task::Classes {
+            return Err(Fault::at(line, too_many));
+        }
+        let Kept::Texts { texts, .. } = &self.kept else {
+            return Ok(());
+        };
+        match texts.iter().find(|text| text.value.is_none()) {
+            Some(word) => Err(Fault::at(
+                line,
+                format!(
+                    "{too_many}, or numbers of which one, in line {}, is {}",
+                    word.line,
+                    quoted(word.name.as_bytes())
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     fn become_values(&mut self) -> Result<(), Fault> {
