@@ -1,12 +1,11 @@
 //! The core's matrix products against the oracle: the same bits on every instruction set, in every form, at every
-//! shape, on any number of threads; nothing read that should not be, nothing written beside C.
+//! shape; nothing read that should not be, nothing written beside C.
 
 mod product;
 
 use mlp_core::Isa;
-use mlp_core::team::{self, Member};
 use mlp_core::tensor::activation::Activation;
-use mlp_core::tensor::gemm::{Operand, Output, Product, gemm};
+use mlp_core::tensor::gemm::{Operand, Output, gemm};
 use mlp_core::tensor::{LINE, Matrix};
 use oracle::gemm::gemm_f64;
 use oracle::network_f64;
@@ -218,75 +217,6 @@ fn long_reductions_stay_within_the_bound() {
                 assert!(error <= bound, "{case} on {isa}: {error:e} above {bound:e}");
             }
         }
-    }
-}
-
-#[test]
-fn threads_do_not_change_a_bit() {
-    // Enough work for four threads; neither side a multiple of any tile.
-    let shape = [203, 167, 523];
-    for form in FORMS {
-        for gap in [0, 5] {
-            let case = Case::uniform(shape, form, gap);
-            let (fresh, added) = (case.chain(false), case.chain(true));
-            for isa in Isa::available() {
-                for threads in [1, 2, 3, 8] {
-                    case.check(isa, threads, Output::Overwrite, &fresh);
-                }
-                case.check(isa, 3, Output::Accumulate, &added);
-            }
-        }
-    }
-    for form in [FORMS[0], FORMS[1]] {
-        let case = Case::uniform([267, 523, 519], form, 5);
-        let fresh = case.chain(false);
-        for threads in [1, 2] {
-            case.check(Isa::detect().unwrap(), threads, Output::Overwrite, &fresh);
-        }
-    }
-}
-
-#[test]
-fn a_team_computes_one_product_after_the_other() {
-    // B is read in place, is packed by columns, in two blocks of the reduction or one, is packed for each thread's rows,
-    // is too little for several threads; or A is a lone row.
-    for [m, n, k] in [
-        [203, 67, 223],
-        [150, 300, 1030],
-        [460, 523, 517],
-        [530, 67, 2100],
-        [3, 5, 7],
-        [1, 530, 513],
-    ] {
-        let case = Case::uniform([m, n, k], FORMS[0], 0);
-        let (a, b) = (
-            Matrix::from_vec(m, k, &case.a),
-            Matrix::from_vec(k, n, &case.b),
-        );
-        let want = case.chain(false);
-        let isa = Isa::detect().unwrap();
-        for size in [1, 2, 3] {
-            let mut c = Matrix::zeros(m, n);
-            let product = Product::new(isa, size, [m, k, n], c.view_mut(), Output::Overwrite);
-            let work = |member: Member<'_>| {
-                for _ in 0..20 {
-                    let (a, b) = (Operand::Plain(a.view()), Operand::Plain(b.view()));
-                    product.work(&member, a, b).expect("nobody panics");
-                }
-            };
-            team::run(size, work, work);
-            drop(product);
-            assert_eq!(c.to_vec(), want, "{case} by {size}");
-        }
-    }
-}
-
-#[test]
-fn more_threads_than_rows_are_no_harm() {
-    let case = Case::uniform([2, 4000, 1030], (false, false), 0);
-    let want = case.chain(false);
-    for isa in Isa::available() {
-        case.check(isa, 8, Output::Overwrite, &want);
     }
 }
 
