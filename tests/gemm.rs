@@ -16,10 +16,12 @@ use product::Case;
 /// Which operands are stored transposed: A B, A^T B, A B^T, A^T B^T.
 const FORMS: [(bool, bool); 4] = [(false, false), (true, false), (false, true), (true, true)];
 
-/// Rows around every register tile (4, 6 and 8), the strip of 48 and the chunk of 192.
-const ROWS: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 47, 48, 49, 97, 193];
-/// Columns around one and three panels, and around a block that fills half of a small second-level cache.
-const COLS: [usize; 10] = [0, 1, 10, 15, 16, 17, 47, 48, 49, 129];
+/// Rows around every register tile (4, 6 and 8), and around the numbers up to which B is read where it lies.
+const ROWS: [usize; 18] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 24, 25, 64, 65, 97];
+/// Around the 256 rows of one pass over a packed B, by itself and after the 1, 6 or 8 rows that pack it.
+const ROWS_OF_A_PASS: [usize; 8] = [255, 256, 257, 258, 262, 263, 264, 265];
+/// Columns around the narrow form, around one panel and three, and around the columns that are packed at a time.
+const COLS: [usize; 12] = [0, 1, 10, 11, 15, 16, 17, 47, 48, 49, 240, 241];
 /// Steps around the blocks of the reduction.
 const STEPS: [usize; 8] = [0, 1, 2, 7, 511, 512, 513, 1030];
 
@@ -48,6 +50,11 @@ fn every_edge_of_the_tiles() {
             check_everywhere([m, n, 3]);
         }
     }
+    for m in ROWS_OF_A_PASS {
+        for n in [16, 17, 49] {
+            check_everywhere([m, n, 3]);
+        }
+    }
 }
 
 #[test]
@@ -64,11 +71,13 @@ fn wide_outputs_and_long_reductions_together() {
     check_everywhere([50, 300, 530]);
     check_everywhere([70, 1030, 530]);
     check_everywhere([200, 130, 20]);
-    // Rows so few that B is read where it lies though it is not near.
+    // Rows so few that B, though not near, is read where it lies if the first-level cache is large.
     check_everywhere([21, 570, 530]);
-    // So large that A is brought near, on one thread and by several; more columns than are packed at a time.
-    check_everywhere([261, 517, 30]);
-    check_everywhere([260, 2055, 9]);
+    // More rows than one pass over B has, and more columns than are packed at a time.
+    check_everywhere([271, 517, 30]);
+    check_everywhere([270, 2055, 9]);
+    // A transposed A that is brought into rows in several parts.
+    check_everywhere([203, 20, 700]);
 }
 
 #[test]
