@@ -2,11 +2,14 @@
 //! are zero, by its inputs, whose sums are handed on: that too changes no bit, in training, in measuring, and in going on
 //! from a checkpoint.
 
+mod sample;
+
 use mlp_core::train::{Checkpoint, Every, History};
 use mlp_core::{
     Activation, Adam, Dataset, Inputs, Isa, Matrix, Network, Scaling, ScalingKind, Sgd, Trainer,
 };
 use oracle::rng::Rng;
+use sample::{bits, greatest_of, names};
 
 /// More inputs and units than are needed: 9 panels of units, and the last is not full.
 const UNITS: [usize; 2] = [300, 130];
@@ -33,9 +36,8 @@ fn data(inputs: usize, zeros: f64, as_bytes: bool) -> Dataset {
         let scaling = Scaling::fit(&ScalingKind::MinMax, &inputs).expect("finite numbers");
         inputs.with_scaling(scaling).expect("its own scaling")
     };
-    let names = ["a", "b", "c"].map(String::from).to_vec();
     let labels = (0..rows as u32).map(|row| row * 7 % 3).collect();
-    Dataset::classes(inputs, labels, names).expect("good labels")
+    Dataset::classes(inputs, labels, names(3)).expect("good labels")
 }
 
 fn network([inputs, units]: [usize; 2], isa: Isa, activation: Activation) -> Network {
@@ -50,16 +52,11 @@ fn network([inputs, units]: [usize; 2], isa: Isa, activation: Activation) -> Net
 }
 
 /// All weights and biases, and the losses of every epoch.
-fn bits(network: &Network, history: &History) -> (Vec<u32>, Vec<Option<u64>>) {
-    let layers = network.layers().iter();
-    let numbers =
-        layers.flat_map(|layer| [layer.weight().to_vec(), layer.bias().to_vec()].concat());
+fn outcome(network: &Network, history: &History) -> (Vec<u32>, Vec<Option<u64>>) {
     let losses = history.epochs.iter();
     let losses = losses.flat_map(|epoch| [Some(epoch.loss), epoch.validation_loss]);
-    (
-        numbers.map(f32::to_bits).collect(),
-        losses.map(|loss| loss.map(f64::to_bits)).collect(),
-    )
+    let losses = losses.map(|loss| loss.map(f64::to_bits)).collect();
+    (bits(network), losses)
 }
 
 /// Trains on data with so many zeros, in batches of so many rows, in all ways, which are all to give the same.
@@ -85,7 +82,7 @@ fn train_in_all_ways(
                     .threads_exactly(threads)
                     .fit(&mut network, &data, Some(&data))
                     .expect("it trains");
-                bits(&network, &history)
+                outcome(&network, &history)
             };
             let want = train(Isa::SCALAR, 1);
             for isa in Isa::available() {
@@ -127,14 +124,9 @@ fn training_by_sums_is_the_same_on_any_threads() {
 
 #[test]
 fn a_batch_of_several_parts_is_the_same_on_any_threads() {
-    let mut rng = Rng::new(18);
-    let (rows, cols) = (1400, 60);
-    let inputs = Matrix::from_vec(rows, cols, &rng.uniform(rows * cols, -1.0, 1.0));
-    let names = ["a", "b", "c"].map(String::from).to_vec();
-    let labels = (0..rows as u32).map(|row| row * 7 % 3).collect();
-    let data = Dataset::classes(inputs.into(), labels, names).expect("good labels");
+    let data = greatest_of(1400, 60, 3, 18);
     let train = |threads: usize| {
-        let mut network = Network::builder(cols)
+        let mut network = Network::builder(60)
             .dense(600, Activation::Tanh)
             .dense(3, Activation::Softmax)
             .build()
@@ -145,7 +137,7 @@ fn a_batch_of_several_parts_is_the_same_on_any_threads() {
             .threads_exactly(threads)
             .fit(&mut network, &data, None)
             .expect("it trains");
-        bits(&network, &history)
+        outcome(&network, &history)
     };
     let want = train(1);
     assert!([2, 3, 8].map(train).iter().all(|have| *have == want));
@@ -169,7 +161,7 @@ fn a_run_goes_on_from_every_step() {
             let history = { trainer }
                 .fit(&mut network, &data, None)
                 .expect("it trains");
-            bits(&network, &history)
+            outcome(&network, &history)
         };
         let mut kept = Vec::new();
         let want = run(2, None, &mut kept);
@@ -195,7 +187,7 @@ fn sums_are_handed_on_whoever_does_a_step() {
             .threads_exactly(threads)
             .fit(&mut network, &data, None)
             .expect("it trains");
-        bits(&network, &history)
+        outcome(&network, &history)
     };
     let want = train(1);
     assert!([2, 3].map(train).iter().all(|have| *have == want));

@@ -1,20 +1,17 @@
 //! Training skips zeros, of inputs and of hidden units, and gives one result for any number of threads and on every
 //! instruction set.
 
-use mlp_core::{Activation, Adam, Dataset, Inputs, Isa, Matrix, Network, Optimizer, Sgd, Trainer};
+mod sample;
+
+use mlp_core::{Activation, Adam, Dataset, Inputs, Isa, Network, Optimizer, Sgd, Trainer};
 use oracle::rng::Rng;
+use sample::{bits, greatest_of, names};
 
 /// How a fit is set: batches of so many rows, and the share that is dropped.
 type Setting = (Optimizer, (usize, f32));
 
-/// All weights, and the loss of the last epoch.
+/// All weights and biases, and the loss of the last epoch.
 type Outcome = (Vec<u32>, u64);
-
-fn bits(network: &Network) -> Vec<u32> {
-    let weights = network.layers().iter();
-    let weights = weights.flat_map(|layer| layer.weight().to_vec());
-    weights.map(f32::to_bits).collect()
-}
 
 /// Whatever the threads and the instruction set.
 fn assert_one_result(
@@ -48,8 +45,7 @@ fn training_on_sparse_inputs_is_the_same_on_any_threads() {
     let labels = (0..rows as u32).map(|row| row * 7 % 3).collect();
     let inputs = Inputs::from_bytes(bytes, rows, cols).expect("as many bytes");
     assert!(inputs.are_sparse(Isa::SCALAR, 0.3), "the inputs are sparse");
-    let names = ["a", "b", "c"].map(String::from).to_vec();
-    let data = Dataset::classes(inputs, labels, names).expect("good labels");
+    let data = Dataset::classes(inputs, labels, names(3)).expect("good labels");
     // Where something is dropped the bytes are widened.
     let train = |isa: Isa, threads: usize, optimizer: Optimizer, (batch, dropout)| {
         let mut network = Network::builder(cols)
@@ -81,14 +77,9 @@ fn training_on_sparse_inputs_is_the_same_on_any_threads() {
 /// Zeros of the hidden units are skipped where their layers are large.
 #[test]
 fn training_with_hidden_zeros_is_the_same_on_any_threads() {
-    let mut rng = Rng::new(15);
-    let (rows, cols) = (150, 20);
-    let inputs = Matrix::from_vec(rows, cols, &rng.uniform(rows * cols, -1.0, 1.0));
-    let names = ["a", "b", "c"].map(String::from).to_vec();
-    let labels = (0..rows as u32).map(|row| row * 7 % 3).collect();
-    let data = Dataset::classes(inputs.into(), labels, names).expect("good labels");
+    let data = greatest_of(150, 20, 3, 15);
     let train = |isa: Isa, threads: usize, optimizer: Optimizer, (batch, dropout)| {
-        let mut network = Network::builder(cols)
+        let mut network = Network::builder(20)
             .dense(190, Activation::Relu)
             .dropout(dropout)
             .dense(181, Activation::Relu)
