@@ -1,5 +1,8 @@
 //! Reductions, activations and softmax: against naive loops and f64, on every instruction set, with the same bits.
 
+#[path = "twin/activation.rs"]
+mod exact;
+
 use mlp_core::isa::pulp::{self, Simd, WithSimd};
 use mlp_core::rng::Rng;
 use mlp_core::tensor::activation::{Activation, activation_backward, activation_forward};
@@ -140,36 +143,6 @@ fn the_maximum_passes_over_nan_and_the_sum_does_not() {
     }
 }
 
-/// The activation of a row in f64, straight from its definition.
-fn exact(act: Activation, z: &[f64]) -> Vec<f64> {
-    let f = |f: &dyn Fn(f64) -> f64| z.iter().map(|&z| f(z)).collect();
-    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
-    match act {
-        Activation::Identity => f(&|z| z),
-        Activation::Sigmoid => f(&sigmoid),
-        Activation::Tanh => f(&f64::tanh),
-        Activation::Relu | Activation::StraightThroughRelu => f(&|z| z.max(0.0)),
-        Activation::LeakyRelu(a) => f(&|z| if z > 0.0 { z } else { f64::from(a) * z }),
-        Activation::Elu(a) => f(&|z| {
-            if z > 0.0 {
-                z
-            } else {
-                f64::from(a) * z.exp_m1()
-            }
-        }),
-        Activation::Gelu => f(&|z| {
-            let u = (2.0 / std::f64::consts::PI).sqrt() * (z + 0.044_715 * z * z * z);
-            0.5 * z * (1.0 + u.tanh())
-        }),
-        Activation::Silu => f(&|z| z * sigmoid(z)),
-        Activation::Softmax => {
-            let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = z.iter().map(|z| (z - max).exp()).sum();
-            f(&|z| (z - max).exp() / sum)
-        }
-    }
-}
-
 fn widened(row: &[f32]) -> Vec<f64> {
     row.iter().map(|&x| f64::from(x)).collect()
 }
@@ -184,7 +157,7 @@ fn forward_is_the_definition_and_zeroes_the_padding() {
         for cols in WIDTHS {
             for size in [0.1, 3.0, 30.0] {
                 let z = row(&mut rng, cols, size);
-                let want = exact(act, &widened(&z[..cols]));
+                let want = exact::of(act).forward(&widened(&z[..cols]));
                 for isa in Isa::available() {
                     let mut y = z.clone();
                     isa.dispatch(Forward(act, &mut y, cols));
@@ -223,7 +196,8 @@ fn backward_is_the_central_difference() {
             d[cols..].fill(0.0);
             // sum_j d_j f_j(z) by z_i
             let total = |z: &[f64]| -> f64 {
-                exact(act, z)
+                exact::of(act)
+                    .forward(z)
                     .iter()
                     .zip(&d)
                     .map(|(f, &d)| f * f64::from(d))

@@ -1,6 +1,10 @@
 //! Losses of a row: against f64 formulas and central differences for every loss with every activation, on every
 //! instruction set; evaluation gives the bits of training.
 
+#[path = "twin/activation.rs"]
+mod exact_activation;
+#[path = "twin/loss.rs"]
+mod exact_loss;
 mod row_loss;
 
 use mlp_core::Isa;
@@ -14,57 +18,12 @@ use oracle::ulp::{all_same, near, same};
 use row_loss::{Run, pairs};
 
 fn outputs(act: Activation, z: &[f64]) -> Vec<f64> {
-    let f = |f: &dyn Fn(f64) -> f64| z.iter().map(|&z| f(z)).collect();
-    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
-    match act {
-        Activation::Identity => f(&|z| z),
-        Activation::Sigmoid => f(&sigmoid),
-        Activation::Tanh => f(&f64::tanh),
-        Activation::Relu | Activation::StraightThroughRelu => f(&|z| z.max(0.0)),
-        Activation::LeakyRelu(a) => f(&|z| if z > 0.0 { z } else { f64::from(a) * z }),
-        Activation::Elu(a) => f(&|z| {
-            if z > 0.0 {
-                z
-            } else {
-                f64::from(a) * z.exp_m1()
-            }
-        }),
-        Activation::Gelu => f(&|z| {
-            let u = (2.0 / std::f64::consts::PI).sqrt() * (z + 0.044_715 * z * z * z);
-            0.5 * z * (1.0 + u.tanh())
-        }),
-        Activation::Silu => f(&|z| z * sigmoid(z)),
-        Activation::Softmax => {
-            let sum: f64 = z.iter().map(|z| z.exp()).sum();
-            f(&|z| z.exp() / sum)
-        }
-    }
+    exact_activation::of(act).forward(z)
 }
 
-/// The loss of a row in f64, straight from its definition.
+/// The loss of a row in f64.
 fn exact(loss: Loss, act: Activation, z: &[f64], y: &[f64]) -> f64 {
-    let p = outputs(act, z);
-    let n = p.len() as f64;
-    let over = |f: &dyn Fn(f64, f64) -> f64| p.iter().zip(y).map(|(&p, &y)| f(p, y)).sum::<f64>();
-    match loss {
-        Loss::Mse => over(&|p, y| (p - y).powi(2)) / n,
-        Loss::SquaredError => over(&|p, y| (p - y).powi(2)),
-        Loss::HalfSquaredError => over(&|p, y| (p - y).powi(2) / 2.0),
-        Loss::Mae => over(&|p, y| (p - y).abs()) / n,
-        Loss::Huber(d) => {
-            let d = f64::from(d);
-            let one = |e: f64| {
-                if e <= d {
-                    e * e / 2.0
-                } else {
-                    d * (e - d / 2.0)
-                }
-            };
-            over(&|p, y| one((p - y).abs())) / n
-        }
-        Loss::BinaryCrossEntropy => -over(&|p, y| y * p.ln() + (1.0 - y) * (1.0 - p).ln()) / n,
-        Loss::CrossEntropy => -over(&|p, y| if y == 0.0 { 0.0 } else { y * p.ln() }),
-    }
+    exact_loss::of(loss).value(&outputs(act, z), y)
 }
 
 fn gradient(loss: Loss, act: Activation, z: &[f64], y: &[f64]) -> Vec<f64> {

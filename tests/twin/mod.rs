@@ -1,9 +1,11 @@
 //! The f64 twin of a network of the core: the same weights in the oracle's loops.
 
+mod activation;
+mod loss;
+
 use mlp_core::dataset::{Inputs, Targets};
 use mlp_core::nn::{Loss, Network};
 use mlp_core::tensor::Matrix;
-use mlp_core::tensor::activation::Activation;
 use oracle::network_f64;
 
 /// The oracle's network with the parameters that `net` has now.
@@ -11,7 +13,7 @@ pub(crate) fn twin(net: &Network, loss: Loss, l2: f64) -> network_f64::Network {
     let layers = net.layers().iter().map(|layer| network_f64::Layer {
         inputs: layer.inputs(),
         outputs: layer.outputs(),
-        activation: activation(layer.activation()),
+        activation: activation::of(layer.activation()),
         weight: wide(&layer.weight().to_vec()),
         bias: if layer.has_bias() {
             wide(layer.bias())
@@ -21,31 +23,8 @@ pub(crate) fn twin(net: &Network, loss: Loss, l2: f64) -> network_f64::Network {
     });
     network_f64::Network {
         layers: layers.collect(),
-        loss: match loss {
-            Loss::Mse => network_f64::Loss::Mse,
-            Loss::SquaredError => network_f64::Loss::SquaredError,
-            Loss::HalfSquaredError => network_f64::Loss::HalfSquaredError,
-            Loss::Mae => network_f64::Loss::Mae,
-            Loss::Huber(delta) => network_f64::Loss::Huber(f64::from(delta)),
-            Loss::BinaryCrossEntropy => network_f64::Loss::BinaryCrossEntropy,
-            Loss::CrossEntropy => network_f64::Loss::CrossEntropy,
-        },
+        loss: loss::of(loss),
         l2,
-    }
-}
-
-fn activation(activation: Activation) -> network_f64::Activation {
-    match activation {
-        Activation::Identity => network_f64::Activation::Identity,
-        Activation::Sigmoid => network_f64::Activation::Sigmoid,
-        Activation::Tanh => network_f64::Activation::Tanh,
-        Activation::Relu => network_f64::Activation::Relu,
-        Activation::StraightThroughRelu => network_f64::Activation::StraightThroughRelu,
-        Activation::LeakyRelu(slope) => network_f64::Activation::LeakyRelu(f64::from(slope)),
-        Activation::Elu(alpha) => network_f64::Activation::Elu(f64::from(alpha)),
-        Activation::Gelu => network_f64::Activation::Gelu,
-        Activation::Silu => network_f64::Activation::Silu,
-        Activation::Softmax => network_f64::Activation::Softmax,
     }
 }
 
