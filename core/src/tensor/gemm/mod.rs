@@ -24,6 +24,8 @@ mod by_panels;
 mod claims;
 mod columns;
 mod epilogue;
+#[cfg(test)]
+mod every_width;
 mod few_rows;
 mod in_place;
 mod macrokernel;

@@ -12,6 +12,8 @@
 //!
 //! Few rows of A by a transposed B are the same, transposed: the vectors run down the rows of what lies there.
 
+#[cfg(test)]
+mod every_width;
 mod store;
 
 use std::hint::black_box;
