@@ -1,7 +1,12 @@
 //! A product by packed panels, whose rows are dense or sparse: what the forward pass is made of, and the input gradient.
+//! One or two outputs, of which a line of 16 is mostly padding, are a narrow product; a lone unit's gradient goes back by
+//! one step of the reduction, an outer product.
 
-use super::{Epilogue, Meanwhile, RowsByPanels, Segment, Span, SparseRowsByPanels};
+use pulp::{Simd, WithSimd};
+
+use super::{Epilogue, Finish, Meanwhile, RowsByPanels, Segment, Span, SparseRowsByPanels, narrow};
 use crate::isa::Isa;
+use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 
@@ -20,6 +25,29 @@ pub(crate) struct ByPanels<'a> {
 impl ByPanels<'_> {
     /// Of the first `rows` rows of `a`.
     pub(crate) fn of_dense(self, isa: Isa, a: &[f32], a_stride: usize, rows: usize) {
+        let is_done = if let [Segment { len: 1, lines }] = self.segments {
+            isa.dispatch(Outer {
+                a,
+                a_stride,
+                rows,
+                lines,
+                c: self.c,
+                c_stride: self.c_stride,
+            });
+            true
+        } else {
+            let c = (&mut *self.c, self.c_stride, self.n);
+            narrow::by_panel(isa, (a, a_stride, rows), self.segments, c)
+        };
+        if is_done {
+            return isa.dispatch(Finish {
+                rows,
+                c: self.c,
+                c_stride: self.c_stride,
+                n: self.n,
+                epilogue: self.epilogue,
+            });
+        }
         isa.dispatch(RowsByPanels {
             a,
             a_stride,
@@ -53,5 +81,116 @@ impl ByPanels<'_> {
             n: self.n,
             epilogue: self.epilogue,
         });
+    }
+}
+
+/// C = a b, a number of each row by the only row of B, in rows of whole lines.
+struct Outer<'a> {
+    a: &'a [f32],
+    a_stride: usize,
+    rows: usize,
+    /// B, panel after panel.
+    lines: &'a [[f32; LINE]],
+    c: &'a mut [f32],
+    c_stride: usize,
+}
+
+impl WithSimd for Outer<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let zero = simd.splat_f32s(0.0);
+        let rows = self.c.chunks_mut(self.c_stride).take(self.rows);
+        for (row, a) in rows.zip(self.a.iter().step_by(self.a_stride)) {
+            let x = simd.splat_f32s(*a);
+            for (c, b) in row.as_chunks_mut::<LINE>().0.iter_mut().zip(self.lines) {
+                let vectors = S::as_mut_simd_f32s(c).0.iter_mut();
+                for (c, b) in vectors.zip(S::as_simd_f32s(b).0) {
+                    // No zero stays negative.
+                    *c = simd.add_f32s(zero, simd.mul_f32s(x, *b));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ByPanels;
+    use crate::isa::Isa;
+    use crate::tensor::gemm::{Epilogue, Operand, Panels, RowsByPanels, Segment};
+    use crate::tensor::{Matrix, padded};
+
+    /// The tile for any number of columns is the judge. One number is negative and tiny: some products are -0.
+    #[test]
+    fn few_columns_and_one_step_are_what_the_tile_makes_of_them() {
+        for [rows, k, n] in [
+            [33, 700, 1],
+            [70, 12, 2],
+            [32, 513, 2],
+            [9, 3, 1],
+            [40, 1, 100],
+            [3, 1, 17],
+            [40, 1, 1],
+        ] {
+            let a = Matrix::from_fn(rows, k, |r, p| {
+                (r * 7 + p * 3) as f32 % 11.0 * 1e-30 - 3e-30
+            });
+            let b = Matrix::from_fn(k, n, |p, j| (p * 5 + j) as f32 % 7.0 * 1e-12 - 2e-12);
+            let panels = Panels::pack(Operand::Plain(b.view()));
+            for isa in Isa::available() {
+                for cut in [k, k / 2, k / 3] {
+                    let pieces = [panels_of(&b, 0, cut), panels_of(&b, cut, k)];
+                    let segments = pieces.each_ref().map(whole);
+                    let segments = if cut == k {
+                        &segments[..1]
+                    } else {
+                        &segments[..]
+                    };
+                    let (stride, full) = (padded(n), rows * padded(n));
+                    let [mut ours, mut judge] = [vec![f32::NAN; full], vec![f32::NAN; full]];
+                    let product = ByPanels {
+                        segments,
+                        c: &mut ours,
+                        c_stride: stride,
+                        n,
+                        epilogue: Epilogue::default(),
+                    };
+                    let (data, a_stride) = (a.view().data(), a.row_stride());
+                    product.of_dense(isa, data, a_stride, rows);
+                    isa.dispatch(RowsByPanels {
+                        a: data,
+                        a_stride,
+                        rows,
+                        segments: &[whole(&panels)],
+                        c: &mut judge,
+                        c_stride: stride,
+                        n,
+                        padded: true,
+                        add: false,
+                        epilogue: Epilogue::default(),
+                    });
+                    let bits = |c: &[f32]| c.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(
+                        bits(&ours),
+                        bits(&judge),
+                        "{rows} x {k} x {n} cut at {cut}, {isa}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn whole(panels: &Panels) -> Segment<'_> {
+        Segment {
+            len: panels.k(),
+            lines: panels.lines(),
+        }
+    }
+
+    fn panels_of(b: &Matrix, from: usize, to: usize) -> Panels {
+        let rows = Matrix::from_fn(to - from, b.cols(), |p, j| b.row(from + p)[j]);
+        Panels::pack(Operand::Plain(rows.view()))
     }
 }

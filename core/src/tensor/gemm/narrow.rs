@@ -14,6 +14,7 @@
 
 #[cfg(test)]
 mod every_width;
+mod panel;
 mod store;
 
 use std::hint::black_box;
@@ -26,6 +27,7 @@ use super::{Operand, pack};
 use crate::isa::{Isa, prefetch};
 use crate::tensor::matrix::{LINE, MatMut, MatRef};
 use crate::tensor::turn::{FOUR, quarters, turned};
+pub(super) use panel::by_panel;
 use store::{place_columns, place_rows, store};
 
 /// Columns of the wider form: as many as leave registers to turn A in.
