@@ -14,7 +14,7 @@ pub(in super::super) fn by_panel(
 ) -> bool {
     let mut lines = segments.iter().flat_map(|segment| segment.lines);
     let k = segments.iter().map(|segment| segment.len).sum();
-    if n > PAIR || k == 0 {
+    if n > PAIR || k == 0 || rows < 2 * LINE {
         return false;
     }
     for pc in (0..k).step_by(KB) {
