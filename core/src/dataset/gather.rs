@@ -53,19 +53,24 @@ impl Inputs {
         );
     }
 
-    /// Row `from` of the inputs into row `to` of `out`. `_simd` is the proof that the caller is compiled for `S`.
+    /// Row `from` of the inputs into row `to` of `out`.
     #[inline(always)]
-    fn write_row<S: Simd>(&self, _simd: S, from: usize, to: usize, out: &mut MatMut<'_>) {
+    fn write_row<S: Simd>(
+        &self,
+        simd: S,
+        affine: &Affine<'_>,
+        [from, to]: [usize; 2],
+        out: &mut MatMut<'_>,
+    ) {
         let (cols, stride) = (self.cols(), out.row_stride());
         // The padding of the last row may lie past the end of the view; a wide stride is not all ours to zero.
         let data = &mut out.data()[to * stride..];
         let end = padded(cols).min(stride).min(data.len());
         let (row, padding) = data[..end].split_at_mut(cols);
-        let affine = Affine::of(self.scaling());
         match self.row(from) {
-            Row::Bytes(bytes) => scale(row, bytes, f32::from, &affine),
-            Row::Floats(floats) => scale(row, floats, |x| x, &affine),
-            Row::Stored(floats) => scale(row, floats, f32::from_le_bytes, &affine),
+            Row::Bytes(bytes) => scale(row, bytes, f32::from, affine),
+            Row::Floats(floats) => scale_floats(simd, row, floats, affine),
+            Row::Stored(floats) => scale(row, floats, f32::from_le_bytes, affine),
         }
         padding.fill(0.0);
     }
@@ -90,6 +95,45 @@ fn scale<T: Copy>(row: &mut [f32], values: &[T], widen: impl Fn(T) -> f32, affin
     }
 }
 
+/// The same of f32, by vectors to the last number: many a table is narrower than what the compiler's loops are made for.
+#[inline(always)]
+fn scale_floats<S: Simd>(simd: S, row: &mut [f32], values: &[f32], affine: &Affine<'_>) {
+    let cols = row.len();
+    let (x, x_left) = S::as_mut_simd_f32s(row);
+    let (v, v_left) = S::as_simd_f32s(&values[..cols]);
+    match *affine {
+        Affine::Uniform { shift, scale } => {
+            let (shift, scale) = (simd.splat_f32s(shift), simd.splat_f32s(scale));
+            for (x, &v) in x.iter_mut().zip(v) {
+                *x = scaled(simd, v, shift, scale);
+            }
+            if !x_left.is_empty() {
+                let v = simd.partial_load_f32s(v_left);
+                simd.partial_store_f32s(x_left, scaled(simd, v, shift, scale));
+            }
+        }
+        Affine::Columns { shift, scale } => {
+            let (shift, shift_left) = S::as_simd_f32s(&shift[..cols]);
+            let (scale, scale_left) = S::as_simd_f32s(&scale[..cols]);
+            for (((x, &v), &shift), &scale) in x.iter_mut().zip(v).zip(shift).zip(scale) {
+                *x = scaled(simd, v, shift, scale);
+            }
+            if !x_left.is_empty() {
+                let [v, shift, scale] = [v_left, shift_left, scale_left].map(
+                    #[inline(always)]
+                    |left| simd.partial_load_f32s(left),
+                );
+                simd.partial_store_f32s(x_left, scaled(simd, v, shift, scale));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn scaled<S: Simd>(simd: S, v: S::f32s, shift: S::f32s, scale: S::f32s) -> S::f32s {
+    simd.mul_f32s(simd.sub_f32s(v, shift), scale)
+}
+
 struct Gather<'a> {
     inputs: &'a Inputs,
     indices: &'a mut dyn Iterator<Item = usize>,
@@ -103,11 +147,13 @@ impl WithSimd for Gather<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        let affine = Affine::of(self.inputs.scaling());
         for (r, index) in self.indices.enumerate() {
             if let Some(next) = self.ahead.next() {
                 self.inputs.fetch(next, 0);
             }
-            self.inputs.write_row(simd, index, r, &mut self.out);
+            self.inputs
+                .write_row(simd, &affine, [index, r], &mut self.out);
         }
     }
 }
