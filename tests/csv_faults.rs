@@ -161,7 +161,7 @@ fn bad_labels_name_line_and_column() {
     let rows = |of: fn(u32) -> String| (0..=65_536).map(of).collect::<String>();
     assert_eq!(
         fault(format!("a,y\n{}", rows(|i| format!("1,x{i}\n")))),
-        "t.csv:65538, column 2 (y): more than 65536 different classes, or numbers of which one, in line 2, is `x0`"
+        "t.csv:65538, column 2 (y): more than 65536 different classes"
     );
     assert_eq!(
         fault(format!("a,y\n{}1,x\n", rows(|i| format!("1,{i}\n")))),

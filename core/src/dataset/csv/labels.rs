@@ -96,26 +96,20 @@ impl Labels {
         self.push(label, line)
     }
 
-    /// More different labels than there may be classes: values, if they all are numbers.
+    /// More different labels than there may be classes: values, if most of them are numbers (a word among those will be
+    /// told).
     fn are_too_many(&self, line: usize) -> Result<(), Fault> {
-        let too_many = format!("more than {MAX_CLASSES} different classes");
-        if self.task == Task::Classes {
-            return Err(Fault::at(line, too_many));
-        }
-        let Kept::Texts { texts, .. } = &self.kept else {
-            return Ok(());
+        let words = match &self.kept {
+            Kept::Texts { texts, .. } => texts.iter().filter(|text| text.value.is_none()).count(),
+            Kept::Values(_) => 0,
         };
-        match texts.iter().find(|text| text.value.is_none()) {
-            Some(word) => Err(Fault::at(
+        if self.task == Task::Classes || words > MAX_CLASSES / 2 {
+            return Err(Fault::at(
                 line,
-                format!(
-                    "{too_many}, or numbers of which one, in line {}, is {}",
-                    word.line,
-                    quoted(word.name.as_bytes())
-                ),
-            )),
-            None => Ok(()),
+                format!("more than {MAX_CLASSES} different classes"),
+            ));
         }
+        Ok(())
     }
 
     fn become_values(&mut self) -> Result<(), Fault> {
