@@ -19,7 +19,7 @@ use oracle::tolerance::relative_error;
 use oracle::{network_f64, optim};
 
 /// Inputs, hidden units and the output; rows of a step, and of an epoch.
-const SETTINGS: [(&str, &[usize], usize, usize); 3] = [
+const SETTINGS: [(&str, &[usize], usize, usize); 4] = [
     (
         "8-64-64-1 relu, Adam, batch 32",
         &[8, 64, 64, 1],
@@ -33,6 +33,7 @@ const SETTINGS: [(&str, &[usize], usize, usize); 3] = [
         100_000,
     ),
     ("13-32-1 relu, Adam, batch 16", &[13, 32, 1], 16, 5000),
+    ("10-100-1 relu, Adam, batch 200", &[10, 100, 1], 200, 20_000),
 ];
 
 /// A table and what is to be learned of it: a wave along its first column, a slope along

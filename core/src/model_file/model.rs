@@ -51,7 +51,7 @@ impl Model {
     }
 
     /// Whether a file will have room for such a network, trained on this data: what would otherwise be found out when that
-    /// is done.
+    /// is done. (The names and the record are nearly all of a header; the rest is left to the writing.)
     ///
     /// # Errors
     /// When it has too many layers, or the names and the record are too long.

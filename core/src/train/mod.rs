@@ -11,7 +11,6 @@ mod drawn;
 mod end;
 mod first;
 mod fit;
-
 mod given;
 mod history;
 mod identity;

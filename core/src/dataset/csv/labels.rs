@@ -91,14 +91,14 @@ impl Labels {
                 }
             }
         }
-        self.are_too_many(line)?;
+        self.check_count(line)?;
         self.become_values()?;
         self.push(label, line)
     }
 
-    /// More different labels than there may be classes: values, if most of them are numbers (a word among those will be
-    /// told).
-    fn are_too_many(&self, line: usize) -> Result<(), Fault> {
+    /// Whether more different labels than there may be classes can be values: if most of them are numbers. (A word among
+    /// those is told when it becomes one.)
+    fn check_count(&self, line: usize) -> Result<(), Fault> {
         let words = match &self.kept {
             Kept::Texts { texts, .. } => texts.iter().filter(|text| text.value.is_none()).count(),
             Kept::Values(_) => 0,

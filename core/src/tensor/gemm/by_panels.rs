@@ -122,7 +122,7 @@ mod tests {
     use crate::tensor::gemm::{Epilogue, Operand, Panels, RowsByPanels, Segment};
     use crate::tensor::{Matrix, padded};
 
-    /// The tile for any number of columns is the judge. One number is negative and tiny: some products are -0.
+    /// The tile for any number of columns is the judge. Some numbers are zero, so that some products are -0.
     #[test]
     fn few_columns_and_one_step_are_what_the_tile_makes_of_them() {
         for [rows, k, n] in [
