@@ -22,6 +22,29 @@ pub struct Epilogue<'a> {
     pub activation: Option<Activation>,
 }
 
+/// The part of it that a tile does with its sums while they are in registers: c + bias, or relu of that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InTile<'a> {
+    /// One value a column.
+    pub(super) bias: &'a [f32],
+    pub(super) relu: bool,
+}
+
+impl<'a> Epilogue<'a> {
+    /// Takes out what tiles do.
+    pub(super) fn take_in_tile(&mut self) -> Option<InTile<'a>> {
+        let bias = self.bias.take()?;
+        let relu = matches!(
+            self.activation,
+            Some(Activation::Relu | Activation::StraightThroughRelu)
+        );
+        if relu || self.activation == Some(Activation::Identity) {
+            self.activation = None;
+        }
+        Some(InTile { bias, relu })
+    }
+}
+
 impl Epilogue<'_> {
     /// Applies it to `rows` of C, n columns and their padding, `stride` apart. (Apart: the same for all products.)
     #[inline(always)]

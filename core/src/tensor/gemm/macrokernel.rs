@@ -14,7 +14,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::blocking::{Caches, KB, block_in_l2, bytes};
-use super::epilogue::Epilogue;
+use super::epilogue::{Epilogue, InTile};
 use super::microkernel;
 use crate::isa::prefetch;
 use crate::tensor::LINE;
@@ -55,6 +55,14 @@ pub struct RowsByPanels<'a> {
     pub add: bool,
     /// What follows.
     pub epilogue: Epilogue<'a>,
+}
+
+/// What is the same for all tiles: the steps of the reduction, whether A is far, and what follows the last step.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    k: usize,
+    far: bool,
+    last: Option<InTile<'a>>,
 }
 
 impl WithSimd for RowsByPanels<'_> {
@@ -120,7 +128,7 @@ pub(super) fn overlap(start: usize, len: usize, from: usize, to: usize) -> Optio
     (low < high).then(|| (low - start, high - start))
 }
 
-impl RowsByPanels<'_> {
+impl<'a> RowsByPanels<'a> {
     #[inline(always)]
     fn run<S: Simd, const PV: usize, const MR: usize, const NP: usize, const ONE: usize>(
         mut self,
@@ -143,7 +151,15 @@ impl RowsByPanels<'_> {
             .sum::<usize>();
         let caches = Caches::of_this_machine();
         let (deep, wide) = block_in_l2(caches, k);
-        let far = bytes(self.rows, self.a_stride) > caches.l3 / 4;
+        let walk = Walk {
+            k,
+            far: bytes(self.rows, self.a_stride) > caches.l3 / 4,
+            last: if k > 0 {
+                self.epilogue.take_in_tile()
+            } else {
+                None
+            },
+        };
         for ic in (0..self.rows).step_by(MC) {
             let mc = MC.min(self.rows - ic);
             if k == 0 && !self.add {
@@ -156,7 +172,7 @@ impl RowsByPanels<'_> {
                 for jc in (0..panels).step_by(wide / LINE) {
                     let js = jc..panels.min(jc + wide / LINE);
                     for (i, size) in tiles(mc, MR) {
-                        let at = (ic + i, js.clone(), ps.clone(), far);
+                        let at = (ic + i, js.clone(), ps.clone(), walk);
                         if size == MR {
                             self.strip::<S, PV, MR, NP>(simd, at);
                         } else if const { MR > 4 } && size == 4 {
@@ -177,12 +193,16 @@ impl RowsByPanels<'_> {
     fn strip<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
         simd: S,
-        (i, js, ps, far): (usize, Range<usize>, Range<usize>, bool),
+        (i, js, ps, walk): (usize, Range<usize>, Range<usize>, Walk<'a>),
     ) {
         let all = js.len();
         for (j, size) in groups(all, NP) {
-            let share = if far { (j, j + size, all) } else { (0, 0, 1) };
-            let at = (i, js.start + j, share);
+            let share = if walk.far {
+                (j, j + size, all)
+            } else {
+                (0, 0, 1)
+            };
+            let at = (i, js.start + j, share, walk);
             if size == NP {
                 self.tile::<S, PV, MR, NP>(simd, at, ps.clone());
             } else if const { NP > 4 } && size == 4 {
@@ -199,7 +219,7 @@ impl RowsByPanels<'_> {
     fn tile<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
         simd: S,
-        at: (usize, usize, (usize, usize, usize)),
+        at: (usize, usize, (usize, usize, usize), Walk<'a>),
         ps: Range<usize>,
     ) {
         for pc in ps.clone().step_by(KB) {
@@ -213,7 +233,7 @@ impl RowsByPanels<'_> {
     fn block<S: Simd, const PV: usize, const MR: usize, const NP: usize>(
         &mut self,
         simd: S,
-        (i, j, (first, last, all)): (usize, usize, (usize, usize, usize)),
+        (i, j, (first, last, all), walk): (usize, usize, (usize, usize, usize), Walk<'a>),
         ps: Range<usize>,
     ) {
         let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
@@ -255,7 +275,16 @@ impl RowsByPanels<'_> {
         let add = self.add || ps.start > 0;
         let c = &mut self.c[i * self.c_stride + j * LINE..];
         let width = self.n - j * LINE;
-        if self.padded || width >= NP * LINE {
+        if let Some(InTile { bias, relu }) = walk.last.filter(|_| ps.end == walk.k) {
+            let bias = &bias[j * LINE..];
+            microkernel::store_last(
+                simd,
+                &acc,
+                (c, self.c_stride),
+                add,
+                InTile { bias, relu },
+            );
+        } else if self.padded || width >= NP * LINE {
             microkernel::store_tile(simd, &acc, c, self.c_stride, add);
         } else {
             let mut lines = [[[0.0; LINE]; NP]; MR];
