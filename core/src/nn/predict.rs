@@ -185,7 +185,7 @@ impl Network {
                 epilogue: Epilogue {
                     bias: layer.bias.as_deref(),
                     activation: Some(layer.activation()),
-                    preactivation: None,
+                    ..Epilogue::default()
                 },
             };
             if l == 0 && skip {

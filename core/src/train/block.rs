@@ -8,7 +8,7 @@ use std::sync::RwLockReadGuard;
 
 use super::first::First;
 use super::given::{Given, Source};
-use super::layer_rows::{Aim, HiddenDelta, LayerRows, OutputDelta, OutputLoss};
+use super::layer_rows::{Aim, LayerRows, OutputDelta, OutputLoss};
 use super::mask::{Draw, Mask, MaskRow};
 use super::relay::Leg;
 use super::segments::with_segments;
@@ -17,7 +17,7 @@ use super::skipped::Skipped;
 use crate::isa::Isa;
 use crate::nn::{Network, RowLoss};
 use crate::tensor::activation::Activation;
-use crate::tensor::gemm::{ByPanels, Epilogue, Rows};
+use crate::tensor::gemm::Rows;
 use crate::tensor::sparse::SparseRows;
 
 /// All members' shares, held for reading.
@@ -162,13 +162,8 @@ impl Block {
                 if columns.is_empty() {
                     continue;
                 }
-                let product = ByPanels {
-                    segments: &[panels],
-                    c: &mut below.delta[columns.start..],
-                    c_stride: below.stride,
-                    n: columns.len(),
-                    epilogue: Epilogue::default(),
-                };
+                let segments = [panels];
+                let product = below.backward(columns, &segments, self.rows);
                 match &mut layer.skipped_delta {
                     Some(Skipped { rows, room }) => {
                         product.of_sparse(self.isa, (rows, None), room, None);
@@ -176,12 +171,10 @@ impl Block {
                     None => product.of_dense(self.isa, &layer.delta, layer.stride, self.rows),
                 }
             }
-            let mask = (below.dropout > 0.0).then(|| Mask::new(draw, l, below.dropout));
-            self.isa.dispatch(HiddenDelta {
-                rows: self.rows,
-                mask,
-                layer: below,
-            });
+            if below.dropout > 0.0 {
+                let mask = Mask::new(draw, l, below.dropout);
+                below.finish_masked(self.isa, self.rows, mask);
+            }
             below.take_in_delta(self.isa, self.rows);
         }
     }

@@ -73,6 +73,7 @@ impl First {
                 bias: share.bias(0),
                 preactivation: keep.then_some(&mut self.preactivation),
                 activation: Some(self.activation),
+                back: None,
             },
         };
         let fetch = |r: usize, strip: usize| source.fetch(next, r, strip);

@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::mask::Mask;
+use super::mask::{Mask, MaskRow};
 use super::skipped::{Skipped, skips};
 use crate::dataset::Targets;
 use crate::isa::{Isa, prefetch};
 use crate::nn::loss::{class_losses_backward, loss_backward, loss_forward, single_losses_backward};
 use crate::nn::{Layer, Loss, Network, RowLoss, Target};
-use crate::tensor::activation::{Activation, activation_backward_rows};
-use crate::tensor::gemm::{ByPanels, Epilogue, Segment};
+use crate::tensor::activation::Activation;
+use crate::tensor::gemm::{Back, ByPanels, Epilogue, Finish, Segment, spread};
 use crate::tensor::matrix::Aligned;
 use crate::tensor::sparse::SparseRows;
 use crate::tensor::{LINE, padded};
@@ -44,6 +44,7 @@ impl Aim {
 pub(super) struct LayerRows {
     pub(super) outputs: usize,
     pub(super) activation: Activation,
+    has_below: bool,
     /// The distance between rows of all that follows.
     pub(super) stride: usize,
     pub(super) output: Aligned,
@@ -78,6 +79,7 @@ impl LayerRows {
             skipped_output: skipped(l + 1),
             skipped_delta: if l == 0 { None } else { skipped(l) },
             outputs: layer.outputs(),
+            has_below: l > 0,
             activation: layer.activation(),
             stride,
             output: room(true),
@@ -107,8 +109,71 @@ impl LayerRows {
                 bias,
                 preactivation: keep.then(|| &mut self.preactivation[columns.start..]),
                 activation,
+                back: None,
             },
         }
+    }
+
+    /// The product that makes the gradient by its outputs `columns`, and, unless that is to be masked, by z.
+    pub(super) fn backward<'a>(
+        &'a mut self,
+        columns: Range<usize>,
+        segments: &'a [Segment<'a>],
+        rows: usize,
+    ) -> ByPanels<'a> {
+        let is_masked = self.dropout > 0.0;
+        let (n, c_stride) = (columns.len(), self.stride);
+        let (c, back) = self.gradient(columns, rows);
+        ByPanels {
+            segments,
+            c,
+            c_stride,
+            n,
+            epilogue: Epilogue {
+                back: (!is_masked).then_some(back),
+                ..Epilogue::default()
+            },
+        }
+    }
+
+    /// The gradient by outputs `columns` of so many rows, masked where it has to be, becomes that by z.
+    pub(super) fn finish_masked(&mut self, isa: Isa, rows: usize, mask: Mask<'_>) {
+        let (n, stride) = (self.outputs, self.stride);
+        for (r, row) in self.delta.chunks_mut(stride).take(rows).enumerate() {
+            let row = &mut row[..n];
+            isa.dispatch(MaskRow { mask, r, row });
+        }
+        let (c, back) = self.gradient(0..n, rows);
+        isa.dispatch(Finish {
+            rows,
+            c,
+            c_stride: stride,
+            n,
+            epilogue: Epilogue {
+                back: Some(back),
+                ..Epilogue::default()
+            },
+        });
+    }
+
+    /// The gradient by its outputs from `columns` on, and how that by z is made of it.
+    fn gradient(&mut self, columns: Range<usize>, rows: usize) -> (&mut [f32], Back<'_>) {
+        let saved = if self.activation.needs_preactivation() {
+            &self.preactivation
+        } else {
+            &self.output
+        };
+        let panels = self.delta_panels.as_chunks_mut::<LINE>().0;
+        let back = Back {
+            activation: self.activation,
+            saved: &saved[columns.start..],
+            panels: panels
+                .get_mut(columns.start / LINE * rows..)
+                .unwrap_or_default(),
+            all: rows,
+            rows_too: self.has_below,
+        };
+        (&mut self.delta[columns.start..], back)
     }
 
     /// Leaves nothing behind of rows met before.
@@ -152,22 +217,16 @@ impl LayerRows {
         }
     }
 
-    /// These rows of the gradient, of so many, as lines of the panels. (By index: iterators beside each other would ask how
-    /// many chunks there are, a division each.)
+    /// These rows of the gradient, of so many, as lines of the panels.
     #[inline(always)]
-    pub(super) fn spread(&mut self, rows: Range<usize>, all: usize) {
+    fn spread(&mut self, rows: Range<usize>, all: usize) {
         let panels = self.delta_panels.as_chunks_mut::<LINE>().0;
-        if panels.is_empty() {
-            return;
-        }
-        let (delta, stride) = (self.delta.as_chunks::<LINE>().0, self.stride / LINE);
-        for j in 0..padded(self.outputs) / LINE {
-            let mut at = rows.start * stride + j;
-            for line in &mut panels[j * all..][rows.clone()] {
-                *line = delta[at];
-                at += stride;
-            }
-        }
+        spread(
+            (&self.delta, self.stride),
+            self.outputs,
+            rows,
+            (panels, all),
+        );
     }
 }
 
@@ -297,44 +356,6 @@ impl WithSimd for OutputLoss<'_> {
             for &loss in losses {
                 *result = loss_forward(simd, loss, &mut row[..padded(n)], n, target);
             }
-        }
-    }
-}
-
-/// Rows of a hidden layer whose gradients go back through f together.
-const TOGETHER: usize = 8;
-
-/// dL/dz of a hidden layer from dL/d(what the next layer was given).
-pub(super) struct HiddenDelta<'a> {
-    pub(super) rows: usize,
-    pub(super) mask: Option<Mask<'a>>,
-    pub(super) layer: &'a mut LayerRows,
-}
-
-impl WithSimd for HiddenDelta<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let layer = self.layer;
-        let (n, stride) = (layer.outputs, layer.stride);
-        // A few at a time, while they are near.
-        for first in (0..self.rows).step_by(TOGETHER) {
-            let rows = first..self.rows.min(first + TOGETHER);
-            let at = first * stride..(rows.end - 1) * stride + padded(n);
-            let saved = if layer.activation.needs_preactivation() {
-                &layer.preactivation
-            } else {
-                &layer.output
-            };
-            let (saved, d) = (&saved[at.clone()], &mut layer.delta[at]);
-            if let Some(mask) = self.mask {
-                for (r, row) in rows.clone().zip(d.chunks_mut(stride)) {
-                    mask.apply(r, &mut row[..n]);
-                }
-            }
-            activation_backward_rows(simd, layer.activation, (saved, d, stride), n);
-            layer.spread(rows, self.rows);
         }
     }
 }

@@ -230,6 +230,7 @@ impl Leg {
                 bias,
                 preactivation: keeps.then_some(&mut layer.preactivation),
                 activation,
+                back: None,
             },
         });
     }

@@ -4,7 +4,9 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{Epilogue, Finish, Meanwhile, RowsByPanels, Segment, Span, SparseRowsByPanels, narrow};
+use super::{
+    Back, Epilogue, Finish, Meanwhile, RowsByPanels, Segment, Span, SparseRowsByPanels, narrow,
+};
 use crate::isa::Isa;
 use crate::tensor::LINE;
 use crate::tensor::matrix::Aligned;
@@ -24,8 +26,9 @@ pub(crate) struct ByPanels<'a> {
 
 impl ByPanels<'_> {
     /// Of the first `rows` rows of `a`.
-    pub(crate) fn of_dense(self, isa: Isa, a: &[f32], a_stride: usize, rows: usize) {
+    pub(crate) fn of_dense(mut self, isa: Isa, a: &[f32], a_stride: usize, rows: usize) {
         let is_done = if let [Segment { len: 1, lines }] = self.segments {
+            let back = self.epilogue.back.take_if(|back| back.slope().is_some());
             isa.dispatch(Outer {
                 a,
                 a_stride,
@@ -33,6 +36,7 @@ impl ByPanels<'_> {
                 lines,
                 c: self.c,
                 c_stride: self.c_stride,
+                back,
             });
             true
         } else {
@@ -93,6 +97,8 @@ struct Outer<'a> {
     lines: &'a [[f32; LINE]],
     c: &'a mut [f32],
     c_stride: usize,
+    /// What follows, if it is done line by line.
+    back: Option<Back<'a>>,
 }
 
 impl WithSimd for Outer<'_> {
@@ -100,18 +106,37 @@ impl WithSimd for Outer<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let zero = simd.splat_f32s(0.0);
+        if let Some(mut back) = self.back {
+            let slope = simd.splat_f32s(back.slope().unwrap_or(1.0));
+            let numbers = self.a.iter().step_by(self.a_stride).take(self.rows);
+            for (r, a) in numbers.enumerate() {
+                let x = simd.splat_f32s(*a);
+                for (q, b) in self.lines.iter().enumerate() {
+                    let mut line = [0.0; LINE];
+                    times(simd, x, b, &mut line);
+                    let at = r * self.c_stride + q * LINE;
+                    back.put(simd, slope, (line, &mut *self.c), (r, q, at));
+                }
+            }
+            return;
+        }
         let rows = self.c.chunks_mut(self.c_stride).take(self.rows);
         for (row, a) in rows.zip(self.a.iter().step_by(self.a_stride)) {
             let x = simd.splat_f32s(*a);
             for (c, b) in row.as_chunks_mut::<LINE>().0.iter_mut().zip(self.lines) {
-                let vectors = S::as_mut_simd_f32s(c).0.iter_mut();
-                for (c, b) in vectors.zip(S::as_simd_f32s(b).0) {
-                    // No zero stays negative.
-                    *c = simd.add_f32s(zero, simd.mul_f32s(x, *b));
-                }
+                times(simd, x, b, c);
             }
         }
+    }
+}
+
+/// c = 0 + x b
+#[inline(always)]
+fn times<S: Simd>(simd: S, x: S::f32s, b: &[f32; LINE], c: &mut [f32; LINE]) {
+    let vectors = S::as_mut_simd_f32s(c).0.iter_mut();
+    for (c, b) in vectors.zip(S::as_simd_f32s(b).0) {
+        // No zero stays negative.
+        *c = simd.add_f32s(simd.splat_f32s(0.0), simd.mul_f32s(x, *b));
     }
 }
 

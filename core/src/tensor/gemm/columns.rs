@@ -64,7 +64,8 @@ impl<K: Sink> WithSimd for ColumnsByPanels<'_, K> {
         let k = pieces.iter().map(|piece| piece.len).sum::<usize>();
         // The last row of a view may end with its last column: only packing gives it a whole stride.
         let whole = |piece: &Rows<'_>| piece.a.len() >= piece.len * piece.stride;
-        let pays = panels >= PANELS_TO_PACK_FOR || !pieces.iter().all(whole);
+        let are_whole = pieces.iter().all(whole);
+        let pays = panels >= PANELS_TO_PACK_FOR || !are_whole;
         let packed = (pays && packed.len() >= k * GROUP).then_some(packed);
         let mut tiles = Tiles {
             pieces,
@@ -78,7 +79,11 @@ impl<K: Sink> WithSimd for ColumnsByPanels<'_, K> {
         };
         for group in columns.clone().step_by(GROUP) {
             let width = GROUP.min(columns.end - group);
-            (tiles.group, tiles.width) = (group, width);
+            // Four columns at once take as long as one: what lies beside the last is computed too, and left.
+            let fours = width.next_multiple_of(4);
+            let have = |piece: &Rows<'_>| piece.stride >= group + fours;
+            let fill = are_whole && pieces.iter().all(have);
+            (tiles.group, tiles.width) = (group, if fill { fours } else { width });
             for (j, size) in groups(panels, panels_at_once::<S>()) {
                 (tiles.j, tiles.panels) = (j, size);
                 // Apart: the same for all sinks.

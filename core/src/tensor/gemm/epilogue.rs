@@ -5,8 +5,8 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::isa::apart;
-use crate::tensor::activation::{Activation, Forward};
-use crate::tensor::padded;
+use crate::tensor::activation::{Activation, Forward, activation_backward_rows};
+use crate::tensor::{LINE, padded};
 
 /// Rows that go through it together.
 const TOGETHER: usize = 8;
@@ -20,6 +20,122 @@ pub struct Epilogue<'a> {
     pub preactivation: Option<&'a mut [f32]>,
     /// f.
     pub activation: Option<Activation>,
+    /// What follows in the way back, which has neither of those.
+    pub back: Option<Back<'a>>,
+}
+
+/// c = c f', and the rows once more in panels.
+#[derive(Debug)]
+pub struct Back<'a> {
+    /// f.
+    pub activation: Activation,
+    /// f(z), or z if f needs that, in rows of the same stride as C.
+    pub saved: &'a [f32],
+    /// `[panel, row, 16]`, or nothing.
+    pub panels: &'a mut [[f32; LINE]],
+    /// The rows of a panel.
+    pub all: usize,
+    /// Whether C is read again, where there are panels.
+    pub rows_too: bool,
+}
+
+impl Back<'_> {
+    /// What f' is at and below 0, if it is 1 above: all is then done line by line.
+    pub(super) fn slope(&self) -> Option<f32> {
+        match self.activation {
+            Activation::Relu => Some(0.0),
+            Activation::LeakyRelu(slope) => Some(slope),
+            Activation::Identity | Activation::StraightThroughRelu => Some(1.0),
+            _ => None,
+        }
+    }
+
+    /// Line q of row r of C, which is `line` so far and begins at `at`: in the panels and, if it is read again, in C.
+    #[inline(always)]
+    pub(super) fn put<S: Simd>(
+        &mut self,
+        simd: S,
+        slope: S::f32s,
+        (mut line, c): ([f32; LINE], &mut [f32]),
+        (r, q, at): (usize, usize, usize),
+    ) {
+        let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
+        let saved = &self.saved[at..][..LINE];
+        let saved = S::as_simd_f32s(saved).0.iter();
+        for (d, y) in S::as_mut_simd_f32s(&mut line).0.iter_mut().zip(saved) {
+            let low = simd.less_than_or_equal_f32s(*y, zero);
+            *d = simd.mul_f32s(*d, simd.select_f32s(low, slope, one));
+        }
+        if let Some(panel) = self.panels.get_mut(q * self.all + r) {
+            *panel = line;
+            if !self.rows_too {
+                return;
+            }
+        }
+        c[at..][..LINE].copy_from_slice(&line);
+    }
+}
+
+/// It, of these rows of C, n columns and their padding, `stride` apart.
+struct GoBack<'a, 'b> {
+    back: &'a mut Back<'b>,
+    c: &'a mut [f32],
+    stride: usize,
+    n: usize,
+    rows: Range<usize>,
+}
+
+impl WithSimd for GoBack<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            back,
+            c,
+            stride,
+            n,
+            rows,
+        } = self;
+        if let Some(slope) = back.slope() {
+            let slope = simd.splat_f32s(slope);
+            for r in rows {
+                for q in 0..n.div_ceil(LINE) {
+                    let at = r * stride + q * LINE;
+                    let mut line = [0.0; LINE];
+                    line.copy_from_slice(&c[at..][..LINE]);
+                    back.put(simd, slope, (line, &mut *c), (r, q, at));
+                }
+            }
+            return;
+        }
+        let at = rows.start * stride..(rows.end - 1) * stride + padded(n);
+        let saved = &back.saved[at.clone()];
+        activation_backward_rows(simd, back.activation, (saved, &mut c[at], stride), n);
+        spread((c, stride), n, rows, (back.panels, back.all));
+    }
+}
+
+/// These rows of C, `stride` apart, n columns and their padding, as lines of panels of `all` rows, if there are any. (By index:
+/// iterators beside each other would ask how many chunks there are, a division each.)
+#[inline(always)]
+pub(crate) fn spread(
+    (c, stride): (&[f32], usize),
+    n: usize,
+    rows: Range<usize>,
+    (panels, all): (&mut [[f32; LINE]], usize),
+) {
+    if panels.is_empty() {
+        return;
+    }
+    let (c, stride) = (c.as_chunks::<LINE>().0, stride / LINE);
+    for j in 0..padded(n) / LINE {
+        let mut at = rows.start * stride + j;
+        for line in &mut panels[j * all..][rows.clone()] {
+            *line = c[at];
+            at += stride;
+        }
+    }
 }
 
 /// The part of it that a tile does with its sums while they are in registers: c + bias, or relu of that.
@@ -56,15 +172,30 @@ impl Epilogue<'_> {
         n: usize,
         rows: Range<usize>,
     ) {
-        let nothing =
-            self.bias.is_none() && self.preactivation.is_none() && self.activation.is_none();
-        if nothing {
+        let forward =
+            self.bias.is_some() || self.preactivation.is_some() || self.activation.is_some();
+        if !forward && self.back.is_none() {
             return;
         }
         // A few at a time, while they are near.
         for first in rows.clone().step_by(TOGETHER) {
-            let last = rows.end.min(first + TOGETHER) - 1;
-            let all = first * stride..last * stride + padded(n);
+            let end = rows.end.min(first + TOGETHER);
+            if let Some(back) = &mut self.back {
+                let rows = first..end;
+                let c = &mut *c;
+                apart(
+                    simd,
+                    GoBack {
+                        back,
+                        c,
+                        stride,
+                        n,
+                        rows,
+                    },
+                );
+                continue;
+            }
+            let all = first * stride..(end - 1) * stride + padded(n);
             let kept = self.preactivation.as_deref_mut();
             let forward = Forward {
                 act: self.activation.unwrap_or(Activation::Identity),

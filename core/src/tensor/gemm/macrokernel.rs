@@ -277,13 +277,7 @@ impl<'a> RowsByPanels<'a> {
         let width = self.n - j * LINE;
         if let Some(InTile { bias, relu }) = walk.last.filter(|_| ps.end == walk.k) {
             let bias = &bias[j * LINE..];
-            microkernel::store_last(
-                simd,
-                &acc,
-                (c, self.c_stride),
-                add,
-                InTile { bias, relu },
-            );
+            microkernel::store_last(simd, &acc, (c, self.c_stride), add, InTile { bias, relu });
         } else if self.padded || width >= NP * LINE {
             microkernel::store_tile(simd, &acc, c, self.c_stride, add);
         } else {
