@@ -108,15 +108,14 @@ impl WithSimd for Outer<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         if let Some(mut back) = self.back {
             let slope = simd.splat_f32s(back.slope().unwrap_or(1.0));
-            let numbers = self.a.iter().step_by(self.a_stride).take(self.rows);
-            for (r, a) in numbers.enumerate() {
-                let x = simd.splat_f32s(*a);
-                for (q, b) in self.lines.iter().enumerate() {
+            for (q, b) in self.lines.iter().enumerate() {
+                let c = (&mut *self.c, self.c_stride);
+                back.lines(simd, slope, c, (q, 0..self.rows), |r, _| {
                     let mut line = [0.0; LINE];
+                    let x = simd.splat_f32s(self.a[r * self.a_stride]);
                     times(simd, x, b, &mut line);
-                    let at = r * self.c_stride + q * LINE;
-                    back.put(simd, slope, (line, &mut *self.c), (r, q, at));
-                }
+                    line
+                });
             }
             return;
         }

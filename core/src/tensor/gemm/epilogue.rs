@@ -50,29 +50,37 @@ impl Back<'_> {
         }
     }
 
-    /// Line q of row r of C, which is `line` so far and begins at `at`: in the panels and, if it is read again, in C.
+    /// Lines q of these rows of C, of which `line` makes what they are before from what is there: in the panel and, if
+    /// they are read again, in C.
     #[inline(always)]
-    pub(super) fn put<S: Simd>(
+    pub(super) fn lines<S: Simd>(
         &mut self,
         simd: S,
         slope: S::f32s,
-        (mut line, c): ([f32; LINE], &mut [f32]),
-        (r, q, at): (usize, usize, usize),
+        (c, stride): (&mut [f32], usize),
+        (q, rows): (usize, Range<usize>),
+        line: impl Fn(usize, &[f32; LINE]) -> [f32; LINE],
     ) {
         let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
-        let saved = &self.saved[at..][..LINE];
-        let saved = S::as_simd_f32s(saved).0.iter();
-        for (d, y) in S::as_mut_simd_f32s(&mut line).0.iter_mut().zip(saved) {
-            let low = simd.less_than_or_equal_f32s(*y, zero);
-            *d = simd.mul_f32s(*d, simd.select_f32s(low, slope, one));
-        }
-        if let Some(panel) = self.panels.get_mut(q * self.all + r) {
-            *panel = line;
-            if !self.rows_too {
-                return;
+        let panel = self.panels.get_mut(q * self.all..).unwrap_or_default();
+        let (c, saved) = (c.as_chunks_mut().0, self.saved.as_chunks::<LINE>().0);
+        let mut at = rows.start * stride / LINE + q;
+        for r in rows {
+            let mut d = line(r, &c[at]);
+            let y = S::as_simd_f32s(&saved[at]).0.iter();
+            for (d, y) in S::as_mut_simd_f32s(&mut d).0.iter_mut().zip(y) {
+                let low = simd.less_than_or_equal_f32s(*y, zero);
+                *d = simd.mul_f32s(*d, simd.select_f32s(low, slope, one));
             }
+            let again = panel.get_mut(r);
+            if again.is_none() || self.rows_too {
+                c[at] = d;
+            }
+            if let Some(again) = again {
+                *again = d;
+            }
+            at += stride / LINE;
         }
-        c[at..][..LINE].copy_from_slice(&line);
     }
 }
 
@@ -99,13 +107,9 @@ impl WithSimd for GoBack<'_, '_> {
         } = self;
         if let Some(slope) = back.slope() {
             let slope = simd.splat_f32s(slope);
-            for r in rows {
-                for q in 0..n.div_ceil(LINE) {
-                    let at = r * stride + q * LINE;
-                    let mut line = [0.0; LINE];
-                    line.copy_from_slice(&c[at..][..LINE]);
-                    back.put(simd, slope, (line, &mut *c), (r, q, at));
-                }
+            for q in 0..n.div_ceil(LINE) {
+                let c = (&mut *c, stride);
+                back.lines(simd, slope, c, (q, rows.clone()), |_, line| *line);
             }
             return;
         }
