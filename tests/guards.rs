@@ -141,6 +141,7 @@ fn tiles_on_packed_panels() {
                         bias: Some(&bias),
                         preactivation: Some(&mut z),
                         activation: Some(Activation::Silu),
+                        back: None,
                     },
                 });
                 isa.dispatch(SparseRowsByPanels {
