@@ -14,7 +14,7 @@ use crate::dataset::Inputs;
 use crate::dataset::inputs::Row;
 use crate::dataset::scaling::Affine;
 use crate::isa::Isa;
-use crate::tensor::{MatMut, padded};
+use crate::tensor::{LINE, MatMut, padded};
 
 /// How many rows before its turn the beginning of a row is asked for. Rows are far apart in memory, and short ones are
 /// over before the cache has seen where they go.
@@ -58,7 +58,7 @@ impl Inputs {
     fn write_row<S: Simd>(
         &self,
         simd: S,
-        affine: &Affine<'_>,
+        (affine, last): (&Affine<'_>, &LastLine),
         [from, to]: [usize; 2],
         out: &mut MatMut<'_>,
     ) {
@@ -66,10 +66,15 @@ impl Inputs {
         // The padding of the last row may lie past the end of the view; a wide stride is not all ours to zero.
         let data = &mut out.data()[to * stride..];
         let end = padded(cols).min(stride).min(data.len());
+        if let Some(lines) = self.padded_row(from)
+            && end == lines.len()
+        {
+            return scale_lines(simd, &mut data[..end], lines, (affine, last));
+        }
         let (row, padding) = data[..end].split_at_mut(cols);
         match self.row(from) {
             Row::Bytes(bytes) => scale(row, bytes, f32::from, affine),
-            Row::Floats(floats) => scale_floats(simd, row, floats, affine),
+            Row::Floats(floats) => scale(row, floats, std::convert::identity, affine),
             Row::Stored(floats) => scale(row, floats, f32::from_le_bytes, affine),
         }
         padding.fill(0.0);
@@ -95,37 +100,73 @@ fn scale<T: Copy>(row: &mut [f32], values: &[T], widen: impl Fn(T) -> f32, affin
     }
 }
 
-/// The same of f32, by vectors to the last number: many a table is narrower than what the compiler's loops are made for.
+/// The shift and scale of the last line of columns, zeros past the last: what is 0 there stays 0.
+struct LastLine {
+    shift: [f32; LINE],
+    scale: [f32; LINE],
+}
+
+impl LastLine {
+    fn of(affine: &Affine<'_>, cols: usize) -> Self {
+        let first = cols.saturating_sub(1) / LINE * LINE;
+        let line = |of: &dyn Fn(usize) -> f32| {
+            std::array::from_fn(|j| if first + j < cols { of(first + j) } else { 0.0 })
+        };
+        match *affine {
+            Affine::Uniform { shift, scale } => Self {
+                shift: line(&|_| shift),
+                scale: line(&|_| scale),
+            },
+            Affine::Columns { shift, scale } => Self {
+                shift: line(&|j| shift[j]),
+                scale: line(&|j| scale[j]),
+            },
+        }
+    }
+}
+
+/// The same of f32 in whole lines: many a table is narrower than what the compiler's loops are made for.
 #[inline(always)]
-fn scale_floats<S: Simd>(simd: S, row: &mut [f32], values: &[f32], affine: &Affine<'_>) {
-    let cols = row.len();
-    let (x, x_left) = S::as_mut_simd_f32s(row);
-    let (v, v_left) = S::as_simd_f32s(&values[..cols]);
+fn scale_lines<S: Simd>(
+    simd: S,
+    row: &mut [f32],
+    values: &[f32],
+    (affine, last): (&Affine<'_>, &LastLine),
+) {
+    let Some(full) = row.len().checked_sub(LINE) else {
+        return;
+    };
+    let (row, row_last) = row.split_at_mut(full);
+    let (values, values_last) = values.split_at(full);
+    let (x, v) = (
+        S::as_mut_simd_f32s(row).0.iter_mut(),
+        S::as_simd_f32s(values).0,
+    );
     match *affine {
         Affine::Uniform { shift, scale } => {
             let (shift, scale) = (simd.splat_f32s(shift), simd.splat_f32s(scale));
-            for (x, &v) in x.iter_mut().zip(v) {
+            for (x, &v) in x.zip(v) {
                 *x = scaled(simd, v, shift, scale);
-            }
-            if !x_left.is_empty() {
-                let v = simd.partial_load_f32s(v_left);
-                simd.partial_store_f32s(x_left, scaled(simd, v, shift, scale));
             }
         }
         Affine::Columns { shift, scale } => {
-            let (shift, shift_left) = S::as_simd_f32s(&shift[..cols]);
-            let (scale, scale_left) = S::as_simd_f32s(&scale[..cols]);
-            for (((x, &v), &shift), &scale) in x.iter_mut().zip(v).zip(shift).zip(scale) {
+            let shift = S::as_simd_f32s(&shift[..full]).0;
+            let scale = S::as_simd_f32s(&scale[..full]).0;
+            for (((x, &v), &shift), &scale) in x.zip(v).zip(shift).zip(scale) {
                 *x = scaled(simd, v, shift, scale);
             }
-            if !x_left.is_empty() {
-                let [v, shift, scale] = [v_left, shift_left, scale_left].map(
-                    #[inline(always)]
-                    |left| simd.partial_load_f32s(left),
-                );
-                simd.partial_store_f32s(x_left, scaled(simd, v, shift, scale));
-            }
         }
+    }
+    let (x, v) = (
+        S::as_mut_simd_f32s(row_last).0.iter_mut(),
+        S::as_simd_f32s(values_last).0,
+    );
+    let (shift, scale) = (
+        S::as_simd_f32s(&last.shift).0,
+        S::as_simd_f32s(&last.scale).0,
+    );
+    for (((x, &v), &shift), &scale) in x.zip(v).zip(shift).zip(scale) {
+        *x = scaled(simd, v, shift, scale);
     }
 }
 
@@ -148,12 +189,13 @@ impl WithSimd for Gather<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let affine = Affine::of(self.inputs.scaling());
+        let last = LastLine::of(&affine, self.inputs.cols());
         for (r, index) in self.indices.enumerate() {
             if let Some(next) = self.ahead.next() {
                 self.inputs.fetch(next, 0);
             }
             self.inputs
-                .write_row(simd, &affine, [index, r], &mut self.out);
+                .write_row(simd, (&affine, &last), [index, r], &mut self.out);
         }
     }
 }

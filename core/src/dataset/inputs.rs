@@ -219,6 +219,15 @@ impl Inputs {
         }
     }
 
+    /// One row in whole lines, zeros after the last column, if it is kept so.
+    #[inline(always)]
+    pub(super) fn padded_row(&self, row: usize) -> Option<&[f32]> {
+        match &self.values {
+            Values::Floats(matrix) => Some(matrix.padded_row(row)),
+            _ => None,
+        }
+    }
+
     /// Writes one row as it was given, without the scaling.
     ///
     /// # Panics

@@ -122,9 +122,15 @@ impl WithSimd for Forward<'_> {
             cols,
         };
         if let Some(bias) = bias {
+            // In whole lines, where the bias is in such.
+            let n = if bias.len() < padded(cols) {
+                cols
+            } else {
+                padded(cols)
+            };
             rows.each(
                 #[inline(always)]
-                |_, row| add(simd, &mut row[..cols], &bias[..cols]),
+                |_, row| add(simd, &mut row[..n], &bias[..n]),
             );
         }
         if let Some(kept) = &mut kept {
