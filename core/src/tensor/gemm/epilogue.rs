@@ -1,12 +1,20 @@
 //! What becomes of the rows of a product before anybody else sees them, while they are in a near cache.
 
+mod back;
+mod in_tile;
+
+pub use back::Back;
+use back::GoBack;
+pub(crate) use back::spread;
+pub(super) use in_tile::{InTile, store_last};
+
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
 use crate::isa::apart;
-use crate::tensor::activation::{Activation, Forward, activation_backward_rows};
-use crate::tensor::{LINE, padded};
+use crate::tensor::activation::{Activation, Forward};
+use crate::tensor::padded;
 
 /// Rows that go through it together.
 const TOGETHER: usize = 8;
@@ -14,7 +22,7 @@ const TOGETHER: usize = 8;
 /// What happens to a finished row of C: c = f(c + bias), each part if it is there. Needs padded rows.
 #[derive(Debug, Default)]
 pub struct Epilogue<'a> {
-    /// One value a column.
+    /// One value a column, and possibly zeros after them.
     pub bias: Option<&'a [f32]>,
     /// Where c + bias is kept, in rows of the same stride as C.
     pub preactivation: Option<&'a mut [f32]>,
@@ -22,132 +30,6 @@ pub struct Epilogue<'a> {
     pub activation: Option<Activation>,
     /// What follows in the way back, which has neither of those.
     pub back: Option<Back<'a>>,
-}
-
-/// c = c f', and the rows once more in panels.
-#[derive(Debug)]
-pub struct Back<'a> {
-    /// f.
-    pub activation: Activation,
-    /// f(z), or z if f needs that, in rows of the same stride as C.
-    pub saved: &'a [f32],
-    /// `[panel, row, 16]`, or nothing.
-    pub panels: &'a mut [[f32; LINE]],
-    /// The rows of a panel.
-    pub all: usize,
-    /// Whether C is read again, where there are panels.
-    pub rows_too: bool,
-}
-
-impl Back<'_> {
-    /// What f' is at and below 0, if it is 1 above: all is then done line by line.
-    pub(super) fn slope(&self) -> Option<f32> {
-        match self.activation {
-            Activation::Relu => Some(0.0),
-            Activation::LeakyRelu(slope) => Some(slope),
-            Activation::Identity | Activation::StraightThroughRelu => Some(1.0),
-            _ => None,
-        }
-    }
-
-    /// Lines q of these rows of C, of which `line` makes what they are before from what is there: in the panel and, if
-    /// they are read again, in C.
-    #[inline(always)]
-    pub(super) fn lines<S: Simd>(
-        &mut self,
-        simd: S,
-        slope: S::f32s,
-        (c, stride): (&mut [f32], usize),
-        (q, rows): (usize, Range<usize>),
-        line: impl Fn(usize, &[f32; LINE]) -> [f32; LINE],
-    ) {
-        let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
-        let panel = self.panels.get_mut(q * self.all..).unwrap_or_default();
-        let (c, saved) = (c.as_chunks_mut().0, self.saved.as_chunks::<LINE>().0);
-        let mut at = rows.start * stride / LINE + q;
-        for r in rows {
-            let mut d = line(r, &c[at]);
-            let y = S::as_simd_f32s(&saved[at]).0.iter();
-            for (d, y) in S::as_mut_simd_f32s(&mut d).0.iter_mut().zip(y) {
-                let low = simd.less_than_or_equal_f32s(*y, zero);
-                *d = simd.mul_f32s(*d, simd.select_f32s(low, slope, one));
-            }
-            let again = panel.get_mut(r);
-            if again.is_none() || self.rows_too {
-                c[at] = d;
-            }
-            if let Some(again) = again {
-                *again = d;
-            }
-            at += stride / LINE;
-        }
-    }
-}
-
-/// It, of these rows of C, n columns and their padding, `stride` apart.
-struct GoBack<'a, 'b> {
-    back: &'a mut Back<'b>,
-    c: &'a mut [f32],
-    stride: usize,
-    n: usize,
-    rows: Range<usize>,
-}
-
-impl WithSimd for GoBack<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            back,
-            c,
-            stride,
-            n,
-            rows,
-        } = self;
-        if let Some(slope) = back.slope() {
-            let slope = simd.splat_f32s(slope);
-            for q in 0..n.div_ceil(LINE) {
-                let c = (&mut *c, stride);
-                back.lines(simd, slope, c, (q, rows.clone()), |_, line| *line);
-            }
-            return;
-        }
-        let at = rows.start * stride..(rows.end - 1) * stride + padded(n);
-        let saved = &back.saved[at.clone()];
-        activation_backward_rows(simd, back.activation, (saved, &mut c[at], stride), n);
-        spread((c, stride), n, rows, (back.panels, back.all));
-    }
-}
-
-/// These rows of C, `stride` apart, n columns and their padding, as lines of panels of `all` rows, if there are any. (By index:
-/// iterators beside each other would ask how many chunks there are, a division each.)
-#[inline(always)]
-pub(crate) fn spread(
-    (c, stride): (&[f32], usize),
-    n: usize,
-    rows: Range<usize>,
-    (panels, all): (&mut [[f32; LINE]], usize),
-) {
-    if panels.is_empty() {
-        return;
-    }
-    let (c, stride) = (c.as_chunks::<LINE>().0, stride / LINE);
-    for j in 0..padded(n) / LINE {
-        let mut at = rows.start * stride + j;
-        for line in &mut panels[j * all..][rows.clone()] {
-            *line = c[at];
-            at += stride;
-        }
-    }
-}
-
-/// The part of it that a tile does with its sums while they are in registers: c + bias, or relu of that.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct InTile<'a> {
-    /// One value a column.
-    pub(super) bias: &'a [f32],
-    pub(super) relu: bool,
 }
 
 impl<'a> Epilogue<'a> {
@@ -163,9 +45,7 @@ impl<'a> Epilogue<'a> {
         }
         Some(InTile { bias, relu })
     }
-}
 
-impl Epilogue<'_> {
     /// Applies it to `rows` of C, n columns and their padding, `stride` apart. (Apart: the same for all products.)
     #[inline(always)]
     pub(super) fn apply<S: Simd>(

@@ -1,7 +1,7 @@
 //! The loops round the register tile: C = A B with rows of A contiguous along the reduction (forward pass, input gradient).
 //! (`columns` has those of the weight gradient.)
 //! ```text
-//! loop 5   ic: chunks of MC rows, for the epilogue
+//! loop 5   ic: chunks of MC rows, for what the tiles leave of the epilogue
 //! loop 4   jc: blocks of columns and, where there are very many, of steps: what is in the second-level cache of B
 //! loop 3   ir: tiles of MR rows
 //! loop 2   jr: NP panels at a time
@@ -14,7 +14,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::blocking::{Caches, KB, block_in_l2, bytes};
-use super::epilogue::{Epilogue, InTile};
+use super::epilogue::{Epilogue, InTile, store_last};
 use super::microkernel;
 use crate::isa::prefetch;
 use crate::tensor::LINE;
@@ -277,7 +277,7 @@ impl<'a> RowsByPanels<'a> {
         let width = self.n - j * LINE;
         if let Some(InTile { bias, relu }) = walk.last.filter(|_| ps.end == walk.k) {
             let bias = &bias[j * LINE..];
-            microkernel::store_last(simd, &acc, (c, self.c_stride), add, InTile { bias, relu });
+            store_last(simd, &acc, (c, self.c_stride), add, InTile { bias, relu });
         } else if self.padded || width >= NP * LINE {
             microkernel::store_tile(simd, &acc, c, self.c_stride, add);
         } else {
