@@ -57,10 +57,9 @@ pub struct RowsByPanels<'a> {
     pub epilogue: Epilogue<'a>,
 }
 
-/// What is the same for all tiles: the steps of the reduction, whether A is far, and what follows the last step.
+/// What is the same for all tiles: whether A is far, and what follows their sums.
 #[derive(Clone, Copy)]
 struct Walk<'a> {
-    k: usize,
     far: bool,
     last: Option<InTile<'a>>,
 }
@@ -151,10 +150,11 @@ impl<'a> RowsByPanels<'a> {
             .sum::<usize>();
         let caches = Caches::of_this_machine();
         let (deep, wide) = block_in_l2(caches, k);
+        // Of one block of the reduction, its sums are the product.
+        let is_one = (1..=KB).contains(&k) && !self.add;
         let walk = Walk {
-            k,
             far: bytes(self.rows, self.a_stride) > caches.l3 / 4,
-            last: if k > 0 {
+            last: if is_one {
                 self.epilogue.take_in_tile()
             } else {
                 None
@@ -275,9 +275,9 @@ impl<'a> RowsByPanels<'a> {
         let add = self.add || ps.start > 0;
         let c = &mut self.c[i * self.c_stride + j * LINE..];
         let width = self.n - j * LINE;
-        if let Some(InTile { bias, relu }) = walk.last.filter(|_| ps.end == walk.k) {
+        if let Some(InTile { bias, relu }) = walk.last {
             let bias = &bias[j * LINE..];
-            store_last(simd, &acc, (c, self.c_stride), add, InTile { bias, relu });
+            store_last(simd, &acc, (c, self.c_stride), InTile { bias, relu });
         } else if self.padded || width >= NP * LINE {
             microkernel::store_tile(simd, &acc, c, self.c_stride, add);
         } else {

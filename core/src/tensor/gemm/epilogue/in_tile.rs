@@ -13,13 +13,12 @@ pub(in super::super) struct InTile<'a> {
     pub(in super::super) relu: bool,
 }
 
-/// Stores a whole tile as [`store_tile`](super::super::microkernel::store_tile) does, and then c = c + bias, or relu of that.
+/// Stores a whole tile: c = (0 + acc) + bias, or relu of that.
 #[inline(always)]
 pub(in super::super) fn store_last<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     simd: S,
     acc: &Acc<S::f32s, MR, NP, PV>,
     (c, stride): (&mut [f32], usize),
-    add: bool,
     InTile { bias, relu }: InTile<'_>,
 ) {
     let mut room = [[0.0; LINE]; NP];
@@ -29,24 +28,9 @@ pub(in super::super) fn store_last<S: Simd, const MR: usize, const NP: usize, co
         room.as_flattened_mut()[..bias.len()].copy_from_slice(bias);
         &room
     };
-    let bias = lines(simd, |q| &bias[q]);
+    let bias: [[_; PV]; NP] = lines(simd, |q| &bias[q]);
     // Nothing is less than NaN.
     let least = simd.splat_f32s(if relu { 0.0 } else { f32::NAN });
-    if add {
-        store_rows(simd, acc, (c, stride), (bias, least), true);
-    } else {
-        store_rows(simd, acc, (c, stride), (bias, least), false);
-    }
-}
-
-#[inline(always)]
-fn store_rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
-    simd: S,
-    acc: &Acc<S::f32s, MR, NP, PV>,
-    (c, stride): (&mut [f32], usize),
-    (bias, least): ([[S::f32s; PV]; NP], S::f32s),
-    add: bool,
-) {
     let zero = simd.splat_f32s(0.0);
     let mut rest = c;
     for (i, acc) in acc.iter().enumerate() {
@@ -59,8 +43,7 @@ fn store_rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
         for q in 0..NP {
             let c = S::as_mut_simd_f32s(&mut lines[q]).0;
             for v in 0..PV {
-                let old = if add { c[v] } else { zero };
-                let z = simd.add_f32s(simd.add_f32s(old, acc[q][v]), bias[q][v]);
+                let z = simd.add_f32s(simd.add_f32s(zero, acc[q][v]), bias[q][v]);
                 let low = simd.less_than_or_equal_f32s(z, least);
                 c[v] = simd.select_f32s(low, zero, z);
             }
