@@ -51,3 +51,75 @@ pub(in super::super) fn store_last<S: Simd, const MR: usize, const NP: usize, co
         rest = below;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::isa::Isa;
+    use crate::tensor::activation::Activation;
+    use crate::tensor::gemm::{Epilogue, Finish, KB, Operand, Panels, RowsByPanels, Segment};
+    use crate::tensor::{Matrix, padded};
+
+    /// What follows the finished product, row by row, is the judge.
+    #[test]
+    fn a_tile_is_finished_as_its_rows_are() {
+        let shapes = [0, 1, 9, KB, KB + 1].map(|k| [(1, k, 130), (21, k, 33), (8, k, 48)]);
+        for (rows, k, n) in shapes.into_iter().flatten() {
+            let a = Matrix::from_fn(rows, k.max(1), |r, p| (r * 7 + p * 3) as f32 % 11.0 - 5.0);
+            let b = Matrix::from_fn(k, n, |p, j| (p * 5 + j) as f32 % 7.0 - 3.0);
+            let panels = Panels::pack(Operand::Plain(b.view()));
+            let mut bias: Vec<f32> = (0..n).map(|j| (j * 3) as f32 % 5.0 - 2.5).collect();
+            for whole in [false, true] {
+                if whole {
+                    bias.resize(padded(n), 0.0);
+                }
+                for f in [
+                    None,
+                    Some(Activation::Identity),
+                    Some(Activation::Relu),
+                    Some(Activation::Tanh),
+                ] {
+                    let epilogue = || Epilogue {
+                        bias: Some(&bias),
+                        activation: f,
+                        ..Epilogue::default()
+                    };
+                    for isa in Isa::available() {
+                        let (c_stride, full) = (padded(n), rows * padded(n));
+                        let product = |epilogue: Epilogue<'_>| {
+                            let mut c = vec![f32::NAN; full];
+                            c.chunks_mut(c_stride).for_each(|row| row[n..].fill(0.0));
+                            isa.dispatch(RowsByPanels {
+                                a: a.view().data(),
+                                a_stride: a.row_stride(),
+                                rows,
+                                segments: &[Segment {
+                                    len: k,
+                                    lines: panels.lines(),
+                                }],
+                                c: &mut c,
+                                c_stride,
+                                n,
+                                padded: true,
+                                add: false,
+                                epilogue,
+                            });
+                            c
+                        };
+                        let ours = product(epilogue());
+                        let mut judge = product(Epilogue::default());
+                        isa.dispatch(Finish {
+                            rows,
+                            c: &mut judge,
+                            c_stride,
+                            n,
+                            epilogue: epilogue(),
+                        });
+                        let bits = |c: &[f32]| c.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                        let what = format!("{rows} x {k} x {n}, {f:?}, {isa}");
+                        assert_eq!(bits(&ours), bits(&judge), "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
