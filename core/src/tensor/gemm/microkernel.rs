@@ -341,16 +341,29 @@ fn store_rows<S: Simd, const MR: usize, const NP: usize, const PV: usize>(
     stride: usize,
     add: bool,
 ) {
+    each_line::<MR, NP>(
+        (c, stride),
+        #[inline(always)]
+        |i, q, line| store(simd, acc[i][q], line, add),
+    );
+}
+
+/// Calls `f` with each line of C that a tile is of, the q-th of row i, rows being `stride` apart.
+#[inline(always)]
+pub(super) fn each_line<const MR: usize, const NP: usize>(
+    (c, stride): (&mut [f32], usize),
+    mut f: impl FnMut(usize, usize, &mut [f32; LINE]),
+) {
     let mut rest = c;
-    for (i, acc) in acc.iter().enumerate() {
+    for i in 0..MR {
         let (row, below) = if i + 1 < MR {
             rest.split_at_mut(stride)
         } else {
             (rest, &mut [][..])
         };
         let lines = row[..NP * LINE].as_chunks_mut::<LINE>().0;
-        for q in 0..NP {
-            store(simd, acc[q], &mut lines[q], add);
+        for (q, line) in lines.iter_mut().enumerate() {
+            f(i, q, line);
         }
         rest = below;
     }

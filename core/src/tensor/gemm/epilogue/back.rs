@@ -67,7 +67,7 @@ impl Back<'_> {
     }
 }
 
-/// It, of these rows of C, n columns and their padding, `stride` apart.
+/// [`Back`] of these rows of C, n columns and their padding, `stride` apart.
 pub(super) struct GoBack<'a, 'b> {
     pub(super) back: &'a mut Back<'b>,
     pub(super) c: &'a mut [f32],

@@ -2,10 +2,10 @@
 
 use pulp::Simd;
 
-use super::super::microkernel::{Acc, lines};
+use super::super::microkernel::{Acc, each_line, lines};
 use crate::tensor::LINE;
 
-/// The part of it that a tile does with its sums while they are in registers: c + bias, or relu of that.
+/// The part of an epilogue that a tile does with its sums while they are in registers: c + bias, or relu of that.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct InTile<'a> {
     /// One value a column.
@@ -32,24 +32,18 @@ pub(in super::super) fn store_last<S: Simd, const MR: usize, const NP: usize, co
     // Nothing is less than NaN.
     let least = simd.splat_f32s(if relu { 0.0 } else { f32::NAN });
     let zero = simd.splat_f32s(0.0);
-    let mut rest = c;
-    for (i, acc) in acc.iter().enumerate() {
-        let (row, below) = if i + 1 < MR {
-            rest.split_at_mut(stride)
-        } else {
-            (rest, &mut [][..])
-        };
-        let lines = row[..NP * LINE].as_chunks_mut::<LINE>().0;
-        for q in 0..NP {
-            let c = S::as_mut_simd_f32s(&mut lines[q]).0;
+    each_line::<MR, NP>(
+        (c, stride),
+        #[inline(always)]
+        |i, q, line| {
+            let c = S::as_mut_simd_f32s(line).0;
             for v in 0..PV {
-                let z = simd.add_f32s(simd.add_f32s(zero, acc[q][v]), bias[q][v]);
+                let z = simd.add_f32s(simd.add_f32s(zero, acc[i][q][v]), bias[q][v]);
                 let low = simd.less_than_or_equal_f32s(z, least);
                 c[v] = simd.select_f32s(low, zero, z);
             }
-        }
-        rest = below;
-    }
+        },
+    );
 }
 
 #[cfg(test)]
