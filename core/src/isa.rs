@@ -100,6 +100,20 @@ impl Isa {
         }
     }
 
+    /// How many f32 a vector of it holds.
+    pub fn lanes(self) -> usize {
+        struct Lanes;
+        impl WithSimd for Lanes {
+            type Output = usize;
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                S::F32_LANES
+            }
+        }
+        self.dispatch(Lanes)
+    }
+
     /// Runs `op` compiled for this instruction set: one copy of each kernel, wherever it is called from.
     #[inline(always)]
     pub fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {

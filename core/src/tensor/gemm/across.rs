@@ -5,7 +5,8 @@
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::alone::{self, Block};
+use super::alone::Block;
+use super::blocking;
 use super::room::{OF_B, with_room};
 use super::{Operand, Output, activate, pack};
 use crate::isa::Isa;
@@ -42,7 +43,7 @@ impl Across<'_, '_> {
     /// These columns, beginning with that piece.
     pub(super) fn multiply(&self, columns: &Range<usize>, first: usize, rows_of_a: &mut Vec<f32>) {
         let k = self.b.rows();
-        let lines = alone::steps(k).min(k) * columns.len().div_ceil(LINE);
+        let lines = blocking::steps(k).min(k) * columns.len().div_ceil(LINE);
         with_room(&OF_B, lines, |lines| {
             self.multiply_in(columns, first, (lines, rows_of_a));
         });
@@ -55,7 +56,7 @@ impl Across<'_, '_> {
         (lines, rows_of_a): (&mut [[f32; LINE]], &mut Vec<f32>),
     ) {
         let k = self.b.rows();
-        let deep = alone::steps(k);
+        let deep = blocking::steps(k);
         for pc in (0..k).step_by(deep) {
             let steps = pc..k.min(pc + deep);
             let of_b = (self.b, columns.clone(), steps.clone());

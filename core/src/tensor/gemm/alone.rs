@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::blocking::{Caches, KB, bytes, collides, fits_l2, is_near, stays_near};
+use super::blocking::{self, Caches, bytes, collides, fits_l2, is_near, stays_near};
 use super::epilogue::Epilogue;
 use super::few_rows::FewRows;
 use super::in_place::InPlace;
@@ -76,7 +76,7 @@ fn of_rows(
         // Done.
     } else if let Operand::Plain(b) = b
         && b.rows() > 0
-        && is_read_in_place(rows.len(), b)
+        && is_read_in_place(isa, rows.len(), b)
     {
         in_place(isa, (a, rows), b, c, output);
     } else {
@@ -114,13 +114,15 @@ fn turned(
 }
 
 /// Whether it would not pay to pack B for so many rows of A.
-fn is_read_in_place(rows: usize, b: &MatRef<'_>) -> bool {
+fn is_read_in_place(isa: Isa, rows: usize, b: &MatRef<'_>) -> bool {
     let (k, n) = (b.rows(), b.row_stride());
     let caches = Caches::of_this_machine();
-    // Tiles of four panels have fewer rows, whose numbers are sooner found, and B need not be a stream.
+    // Tiles of four panels have fewer rows, whose numbers are sooner found, and B need not be a stream. Where vectors are
+    // shorter there are none, and all of B is read panel by panel for each tile of rows.
     let has_four = b.cols() / LINE == 4 && stays_near(k, n);
+    let is_one_tile = has_four && (isa.lanes() == LINE || rows <= 4 * FEW);
     let pays_never = if caches.is_l1_small() {
-        has_four || rows <= 2 * FEW && fits_l2(k, n)
+        is_one_tile || rows <= 2 * FEW && fits_l2(k, n)
     } else {
         let is_some = rows <= SOME && bytes(k, n) <= caches.l3 / 8;
         is_some || rows <= MANY && fits_l2(k, n) && !collides(n) || is_near(k, n)
@@ -173,8 +175,7 @@ fn in_place(
     }
 }
 
-/// Block by block of B: a block of KB steps of the reduction fills half of the second-level cache with [`COLUMNS`], where
-/// deeper ones have room for fewer, and A is read more often; what is left of fewer steps is not worth a pass over C.
+/// Block by block of B: a block of KB steps of the reduction fills half of the second-level cache with [`COLUMNS`].
 #[inline(never)]
 fn by_blocks(
     isa: Isa,
@@ -184,7 +185,7 @@ fn by_blocks(
     output: Output<'_>,
 ) {
     let (k, n) = (b.rows(), b.cols());
-    let deep = steps(k);
+    let deep = blocking::steps(k);
     with_room(
         &OF_B,
         k.min(deep) * n.min(COLUMNS).div_ceil(LINE),
@@ -202,11 +203,6 @@ fn by_blocks(
             }
         },
     );
-}
-
-/// Steps of the reduction in a block of B for an A that lies in rows.
-pub(super) fn steps(k: usize) -> usize {
-    if k < 2 * KB { k.max(1) } else { KB }
 }
 
 /// A block of B, and what is added to C of its product.

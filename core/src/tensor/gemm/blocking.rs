@@ -90,11 +90,20 @@ fn parse_size(text: &str) -> Option<usize> {
         .filter(|&size| size > 0)
 }
 
-/// How much of a B of k steps is to be read again and again from the second-level cache: steps, whole blocks of them, and
-/// columns, as many as half of it has room for.
+/// Steps of a reduction of k that are done for all of C before the next: deeper blocks of B have room for fewer columns, and A
+/// is read more often; but what is left of fewer than two blocks is not worth a pass over C.
+pub(super) fn steps(k: usize) -> usize {
+    if k < 2 * KB { k.max(1) } else { KB }
+}
+
+/// How much of a B of k steps is to be read again and again from the second-level cache: steps, and columns, as many as half
+/// of it has room for: A is read once for so many, C once for so many steps.
 pub(super) fn block_in_l2(caches: Caches, k: usize) -> (usize, usize) {
     let lines = caches.l2 / 2 / (LINE * size_of::<f32>());
-    let steps = k.min((lines / WIDEST / KB).max(1) * KB).max(1);
+    let steps = match steps(k) {
+        deep if deep * WIDEST > lines => deep.min(KB),
+        deep => deep,
+    };
     let panels = (lines / steps / WIDEST).max(1) * WIDEST;
     (steps, panels * LINE)
 }
@@ -152,8 +161,10 @@ mod tests {
             ..Caches::default()
         };
         assert_eq!(block_in_l2(with(1 << 20), 512), (512, 240));
-        assert_eq!(block_in_l2(with(1 << 20), 2500), (2500, 48));
-        assert_eq!(block_in_l2(with(1 << 20), 9999), (2560, 48));
+        assert_eq!(block_in_l2(with(1 << 20), 784), (784, 144));
+        assert_eq!(block_in_l2(with(1 << 20), 2500), (512, 240));
+        assert_eq!(block_in_l2(with(512 << 10), 2500), (512, 96));
+        assert_eq!(block_in_l2(with(256 << 10), 784), (512, 48));
         assert_eq!(block_in_l2(with(1 << 10), 9999), (512, 48));
         assert_eq!(block_in_l2(with(1 << 10), 0).0, 1);
     }

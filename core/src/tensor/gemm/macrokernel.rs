@@ -2,7 +2,7 @@
 //! (`columns` has those of the weight gradient.)
 //! ```text
 //! loop 5   ic: chunks of MC rows, for what the tiles leave of the epilogue
-//! loop 4   jc: blocks of columns and, where there are very many, of steps: what is in the second-level cache of B
+//! loop 4   jc: blocks of steps, where there are very many, and of columns: what is in the second-level cache of B
 //! loop 3   ir: tiles of MR rows
 //! loop 2   jr: NP panels at a time
 //! loop 1   pc: blocks of KB steps, the chains of the contract; C is in the first-level cache from the second one on
@@ -57,10 +57,11 @@ pub struct RowsByPanels<'a> {
     pub epilogue: Epilogue<'a>,
 }
 
-/// What is the same for all tiles: whether A is far, and what follows their sums.
+/// What is the same for all tiles: whether A is far, whether C is, and what follows their sums.
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     far: bool,
+    c_is_far: bool,
     last: Option<InTile<'a>>,
 }
 
@@ -154,6 +155,7 @@ impl<'a> RowsByPanels<'a> {
         let is_one = (1..=KB).contains(&k) && !self.add;
         let walk = Walk {
             far: bytes(self.rows, self.a_stride) > caches.l3 / 4,
+            c_is_far: bytes(self.rows, self.c_stride) > caches.l2,
             last: if is_one {
                 self.epilogue.take_in_tile()
             } else {
@@ -237,6 +239,11 @@ impl<'a> RowsByPanels<'a> {
         ps: Range<usize>,
     ) {
         let mut acc = microkernel::zeros::<S, MR, NP, PV>(simd);
+        let add = self.add || ps.start > 0;
+        if const { MR > 4 } && add && walk.c_is_far {
+            let c = &self.c[i * self.c_stride + j * LINE..];
+            ask_for_tile((c, self.c_stride), MR, NP);
+        }
         let mut start = 0;
         for segment in self.segments {
             if let Some((from, to)) = overlap(start, segment.len, ps.start, ps.end) {
@@ -272,7 +279,6 @@ impl<'a> RowsByPanels<'a> {
             }
             start += segment.len;
         }
-        let add = self.add || ps.start > 0;
         let c = &mut self.c[i * self.c_stride + j * LINE..];
         let width = self.n - j * LINE;
         if let Some(InTile { bias, relu }) = walk.last {
@@ -295,6 +301,18 @@ impl<'a> RowsByPanels<'a> {
                 add,
             );
         }
+    }
+}
+
+/// Asks for what C holds where a tile of so many rows and lines is to be added to it: it may be far, and the sums would wait
+/// for it. (Apart: what it needs would be made for each tile that needs it not.)
+#[inline(never)]
+fn ask_for_tile((mut c, stride): (&[f32], usize), rows: usize, lines: usize) {
+    for _ in 0..rows {
+        for line in c.chunks(LINE).take(lines) {
+            prefetch(line);
+        }
+        c = c.get(stride..).unwrap_or_default();
     }
 }
 
