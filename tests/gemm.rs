@@ -5,9 +5,9 @@ mod product;
 
 use mlp_core::Isa;
 use mlp_core::tensor::activation::Activation;
-use mlp_core::tensor::gemm::{Operand, Output, gemm};
+use mlp_core::tensor::gemm::{Epilogue, Operand, Output, Panels, RowsByPanels, Segment, gemm};
 use mlp_core::tensor::{LINE, Matrix};
-use oracle::gemm::gemm_f64;
+use oracle::gemm::{gemm_chain, gemm_f64};
 use oracle::network_f64;
 use oracle::rng::Rng;
 use oracle::tolerance::{gemm_bound, relative_error};
@@ -285,6 +285,56 @@ fn the_other_activations_are_near_the_oracle() {
                     let error = relative_error(f64::from(got), want, 1e-3);
                     assert!(error < 2e-5, "{activation:?} on {isa}: {got} for {want}");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn deep_products_of_packed_panels_have_the_bits_of_the_chain() {
+    // Three blocks of the reduction, in which pieces of B end; several blocks of columns; rows of C so far from each other that
+    // no second-level cache holds them.
+    let (m, n, pieces) = (21, 250, [600, 813]);
+    let (k, c_stride) = (pieces.iter().sum::<usize>(), 1 << 17);
+    let mut rng = Rng::new(3);
+    let mut matrix =
+        |rows, cols| Matrix::from_vec(rows, cols, &rng.uniform(rows * cols, -1.0, 1.0));
+    let (a, b, old) = (matrix(m, k), matrix(k, n), matrix(m, n));
+    let old: Vec<f32> = (0..m).flat_map(|i| old.row(i).to_vec()).collect();
+    let mut first = 0;
+    let packed = pieces.map(|len| {
+        first += len;
+        let part = Matrix::from_fn(len, n, |p, j| b.row(first - len + p)[j]);
+        Panels::pack(Operand::Plain(part.view()))
+    });
+    let segments = [0, 1].map(|piece| Segment {
+        len: pieces[piece],
+        lines: packed[piece].lines(),
+    });
+    for add in [false, true] {
+        let start = add.then_some(&old[..]);
+        let want = gemm_chain([m, n, k], |i, p| a.row(i)[p], |p, j| b.row(p)[j], start);
+        for isa in Isa::available() {
+            let mut c = vec![7.0; (m - 1) * c_stride + n];
+            for (row, old) in c.chunks_mut(c_stride).zip(old.chunks(n)) {
+                row[..n].copy_from_slice(old);
+            }
+            isa.dispatch(RowsByPanels {
+                a: a.view().data(),
+                a_stride: a.row_stride(),
+                rows: m,
+                segments: &segments,
+                c: &mut c,
+                c_stride,
+                n,
+                padded: false,
+                add,
+                epilogue: Epilogue::default(),
+            });
+            for (i, (row, want)) in c.chunks(c_stride).zip(want.chunks(n)).enumerate() {
+                assert_eq!(&row[..n], want, "{isa}, add {add}, row {i}");
+                let beside = &row[n..];
+                assert!(beside.iter().all(|&x| x == 7.0), "{isa}, beside row {i}");
             }
         }
     }
