@@ -84,7 +84,12 @@ impl<K: Sink, const U: usize> SparseColumnsByPanels<'_, K, U> {
         if const { U > 1 && S::F32_LANES > 1 }
             && let Some(row) = self.lone_row()
         {
-            return self.lone::<S, PV, NP, N>(simd, numbers, row);
+            // Nothing is summed: sixteen registers have room for more of B.
+            return if const { PV == 2 } {
+                self.lone::<S, PV, 4, N>(simd, numbers, row)
+            } else {
+                self.lone::<S, PV, NP, N>(simd, numbers, row)
+            };
         }
         for j in (0..self.panels).step_by(NP) {
             let left = self.panels - j;
