@@ -85,11 +85,12 @@ impl<K: Sink, const U: usize> SparseColumnsByPanels<'_, K, U> {
             && let Some(row) = self.lone_row()
         {
             // Nothing is summed: sixteen registers have room for more of B.
-            return if const { PV == 2 } {
-                self.lone::<S, PV, 4, N>(simd, numbers, row)
+            if const { PV == 2 } {
+                self.lone::<S, PV, 4, N>(simd, numbers, row);
             } else {
-                self.lone::<S, PV, NP, N>(simd, numbers, row)
-            };
+                self.lone::<S, PV, NP, N>(simd, numbers, row);
+            }
+            return;
         }
         for j in (0..self.panels).step_by(NP) {
             let left = self.panels - j;
