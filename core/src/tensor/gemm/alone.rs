@@ -120,9 +120,9 @@ fn is_read_in_place(isa: Isa, rows: usize, b: &MatRef<'_>) -> bool {
     // Tiles of four panels have fewer rows, whose numbers are sooner found, and B need not be a stream. Where vectors are
     // shorter there are none, and all of B is read panel by panel for each tile of rows.
     let has_four = b.cols() / LINE == 4 && stays_near(k, n);
-    let is_one_tile = has_four && (isa.lanes() == LINE || rows <= 4 * FEW);
+    let pays_with_four = has_four && (isa.lanes() == LINE || rows <= 4 * FEW);
     let pays_never = if caches.is_l1_small() {
-        is_one_tile || rows <= 2 * FEW && fits_l2(k, n)
+        pays_with_four || rows <= 2 * FEW && fits_l2(k, n)
     } else {
         let is_some = rows <= SOME && bytes(k, n) <= caches.l3 / 8;
         is_some || rows <= MANY && fits_l2(k, n) && !collides(n) || is_near(k, n)
